@@ -1,0 +1,72 @@
+"""One request and its answer, as every layer sees them: from the edge down to the view, and back to the log line."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+HeaderList = list[tuple[bytes, bytes]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+KEY = "lukhas"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known about one request while it is answered.
+
+    `started` is a reading of `perf_counter`, in seconds. `organization` is sent as the openai-organization header.
+    `secret` marks an answer that holds a secret: it is never compressed and never stored. `headers` are added to
+    the answer, whoever makes it, unless it has its own of that name. `facts` are added to the log line: never
+    bodies, never secrets. `status` is that of the answer, 499 when the caller hung up first, 0 until it is known.
+    `crash` is what nobody expected: whoever turns it into a 500 leaves it here, and the edge logs it, with its
+    traceback, once.
+    """
+
+    request_id: str
+    method: str
+    path: str
+    started: float
+    organization: str
+    client_request_id: str | None = None
+    trace_id: str | None = None
+    route: str | None = None
+    secret: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    status: int = 0
+    crash: BaseException | None = None
+
+
+def begin(method: str, path: str) -> Exchange:
+    """A new exchange with a request id of its own, its clock started now."""
+    return Exchange(
+        request_id=f"req_{secrets.token_hex(16)}",
+        method=method,
+        path=path,
+        started=perf_counter(),
+        organization=settings.LUKHAS_ORGANIZATION,
+    )
+
+
+def exchange_of(request: HttpRequest | Request) -> Exchange:
+    """The exchange that the edge began for this request.
+
+    A request that did not come through the edge (Django's test clients) gets one of its own, kept with it.
+    """
+    bag: dict[str, Any] | None = getattr(request, "scope", None)
+    if bag is None:
+        bag = request.META
+    exchange: Exchange | None = bag.get(KEY)
+    if exchange is None:
+        exchange = bag[KEY] = begin(request.method or "", request.path)
+    return exchange

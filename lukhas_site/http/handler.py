@@ -1,0 +1,257 @@
+"""Django's ASGI handler with the waste taken out: for API paths, and leaner still for the hot ones.
+
+This leans on the internals of Django 5.2 (django.core.handlers.asgi and .base). LUKHAS_LEAN_HANDLER switches the lean
+path off; tests/http/test_handlers.py makes the same demands on both.
+"""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from io import BytesIO
+from typing import IO, Any
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, ImproperlyConfigured
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, get_resolver, set_script_prefix, set_urlconf
+from django.utils.module_loading import import_string
+from rest_framework.settings import api_settings
+
+from lukhas_site.http.exchange import Message, Receive, Scope, Send, exchange_of
+from lukhas_site.http.problems import EXPECTED, HostNotAllowed, UndecodableUrl
+from lukhas_site.http.sse import EventStream
+
+_HOOKS = ("process_view", "process_exception", "process_template_response")
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+# Most hot requests are answered before this; only then is it worth a task to listen for a caller who hangs up.
+_LISTEN_AFTER_SECONDS = 0.02
+
+
+def settle_memory() -> None:
+    """Takes all that was imported out of the garbage collector's sight, and lets it look less often.
+
+    To be called once, when the process has everything it serves requests with. Full collections over some 300,000
+    objects that never die are what the slowest requests wait for.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+class ApiHandler(ASGIHandler):
+    """Serves API paths, with a middleware chain of its own: LUKHAS_API_MIDDLEWARE, async only.
+
+    The paths in LUKHAS_HOT_PATHS, all of async views, are served in the task of the request itself: no thread, no
+    request signals. All others are served by Django's handler. On both, a caller who hangs up cancels the view at
+    once, and an exception that no view rendered is rendered by EXCEPTION_HANDLER.
+
+    Raises ImproperlyConfigured for a hot path without an async view, and for a middleware that is not async or has
+    hooks beside its call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hot: dict[str, ResolverMatch] = {}
+        if settings.LUKHAS_LEAN_HANDLER:
+            self._hot = {path: _async_view(path) for path in settings.LUKHAS_HOT_PATHS}
+        self._script_name: str = settings.FORCE_SCRIPT_NAME or ""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Makes both chains. Called by Django's constructor."""
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        self._lean_chain = _chain(_call_view)
+        django: Any = super()
+        self._middleware_chain = _chain(django._get_response_async)  # noqa: SLF001 - not in the stubs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._hot and scope["type"] == "http":
+            root = self._script_name or scope.get("root_path", "")
+            match = self._hot.get(scope["path"].removeprefix(root))
+            if match is not None:
+                if root:
+                    set_script_prefix(root)
+                await self._handle_hot(match, scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+    async def _handle_hot(self, match: ResolverMatch, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        request, _ = self.create_request(scope, BytesIO(body))
+        request._body = body  # noqa: SLF001 - what `request.body` returns, without a file in between
+        request.resolver_match = match
+        exchange_of(request).route = f"/{match.route}"
+        hang_up = _HangUp(receive)
+        try:
+            response: Any = await self._lean_chain(request)
+            try:
+                await self.send_response(response, send)
+            finally:
+                # `response.close()` would send request_finished, whose receivers tidy up what was never opened here.
+                for close in (*response._resource_closers, request.close):  # noqa: SLF001 - likewise
+                    close()
+        except asyncio.CancelledError:
+            if not hang_up.happened:
+                raise
+        finally:
+            hang_up.forget()
+
+    def create_request(self, scope: Mapping[str, Any], body_file: IO[bytes]) -> tuple[ASGIRequest, None]:
+        """The request, and never an answer. Raises HostNotAllowed and UndecodableUrl."""
+        try:
+            request = self.request_class(scope, body_file)
+            request.get_host()
+        except UnicodeDecodeError as error:
+            body_file.close()
+            raise UndecodableUrl from error
+        except DisallowedHost as error:
+            body_file.close()
+            raise HostNotAllowed from error
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            # A chunked body has no length, and Django REST Framework takes what has none for empty.
+            request.META["CONTENT_LENGTH"] = str(body_file.seek(0, 2))
+            body_file.seek(0)
+        return request, None
+
+    async def get_response_async(self, request: HttpRequest) -> Any:
+        """As Django's, but no line of Django's own about a 4xx, nor a thread to write it: the edge logs already."""
+        set_urlconf(settings.ROOT_URLCONF)
+        response: Any = await self._middleware_chain(request)
+        if request.resolver_match is not None:
+            exchange_of(request).route = f"/{request.resolver_match.route}"
+        response._resource_closers.append(request.close)  # noqa: SLF001 - as Django does
+        return response
+
+    async def send_response(self, response: Any, send: Send) -> None:
+        """Sends an answer: a complete one in one piece, so that the edge knows its length.
+
+        A stream is closed when this ends, however it ends.
+        """
+        start = {"type": "http.response.start", "status": response.status_code, "headers": _raw_headers(response)}
+        if response.streaming:
+            await _send_stream(response, start, send)
+        else:
+            await send(start)
+            await send({"type": "http.response.body", "body": response.content})
+
+
+class _HangUp:
+    """Cancels the task it is made in when the caller hangs up, until told to forget it."""
+
+    __slots__ = ("_listener", "_receive", "_task", "_timer", "happened")
+
+    def __init__(self, receive: Receive) -> None:
+        self.happened = False
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._listener: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(_LISTEN_AFTER_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._listener = asyncio.get_running_loop().create_task(self._listen())
+
+    async def _listen(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and self._task is not None:
+            self.happened = True
+            self._task.cancel()
+
+    def forget(self) -> None:
+        """Stops listening. Takes back the cancellation, for the task goes on: it writes the log line."""
+        self._timer.cancel()
+        if self._listener is not None:
+            self._listener.cancel()
+        if self.happened and self._task is not None:
+            self._task.uncancel()
+
+
+def _async_view(path: str) -> ResolverMatch:
+    """What answers a hot path. Raises ImproperlyConfigured unless that is an async view."""
+    try:
+        match = get_resolver().resolve(path)
+    except Resolver404 as error:
+        raise ImproperlyConfigured(f"LUKHAS_HOT_PATHS names {path}, which no URL pattern serves.") from error
+    if not iscoroutinefunction(match.func):
+        raise ImproperlyConfigured(
+            f"LUKHAS_HOT_PATHS names {path}, whose view is sync: it would hold up every other hot path."
+        )
+    return match
+
+
+def _chain(get_response: GetResponse) -> GetResponse:
+    chain = _rendered(get_response)
+    for path in reversed(settings.LUKHAS_API_MIDDLEWARE):
+        middleware = import_string(path)(chain)
+        hooks = [hook for hook in _HOOKS if hasattr(middleware, hook)]
+        if hooks or not iscoroutinefunction(middleware):
+            reason = f"has {', '.join(hooks)}" if hooks else "is not async"
+            raise ImproperlyConfigured(f"LUKHAS_API_MIDDLEWARE names {path}, which {reason}.")
+        chain = _rendered(middleware)
+    return chain
+
+
+def _rendered(get_response: GetResponse) -> GetResponse:
+    """`get_response` with its exceptions rendered as those of the views are, not as Django's pages."""
+
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        try:
+            return await get_response(request)
+        except Exception as error:  # noqa: BLE001 - rendered here, logged by the edge
+            if not isinstance(error, EXPECTED):
+                exchange_of(request).crash = error
+            render: Any = api_settings.EXCEPTION_HANDLER
+            response: HttpResponseBase = render(error, {"view": None, "args": (), "kwargs": {}, "request": request})
+            return response
+
+    return answer
+
+
+async def _call_view(request: HttpRequest) -> HttpResponseBase:
+    match: Any = request.resolver_match
+    response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
+    return response
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The request body; None where the caller hung up before its end."""
+    message = await receive()
+    pieces: list[bytes] = []
+    while message["type"] == "http.request":
+        if not message.get("more_body", False):
+            last: bytes = message.get("body", b"")
+            return b"".join([*pieces, last]) if pieces else last
+        pieces.append(message.get("body", b""))
+        message = await receive()
+    return None
+
+
+def _raw_headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+    if response.cookies:
+        headers += [(b"Set-Cookie", morsel.OutputString().encode("ascii")) for morsel in response.cookies.values()]
+    return headers
+
+
+async def _send_stream(response: Any, start: Message, send: Send) -> None:
+    events = response if isinstance(response, EventStream) else None
+    comments = asyncio.create_task(events.keep_alive(send)) if events else None
+    try:
+        await send(start)
+        async with aclosing(aiter(response)) as parts:
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        if comments is not None:
+            comments.cancel()
+        if events is not None:
+            await events.aclose()
+    await send({"type": "http.response.body"})

@@ -1,0 +1,89 @@
+"""Server-sent events (WHATWG HTML, 9.2): a stream that is alive or over, never merely silent."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Self
+
+from django.conf import settings
+from django.http import StreamingHttpResponse
+
+from lukhas_site.http.exchange import Send
+
+PING = b": ping\n\n"
+
+
+class EventStream(StreamingHttpResponse):
+    """An answer made of whole events, the first of which was there before the answer began.
+
+    Everything happens in the task that sends the answer: cancelling that task cancels the generator where it waits,
+    and spans or timeouts that the generator opened stay valid.
+    """
+
+    def __init__(
+        self,
+        first: bytes | None,
+        events: AsyncGenerator[bytes],
+        *,
+        on_error: Callable[[Exception], bytes],
+        ping_every: float | None = None,
+    ) -> None:
+        """Use `start`. `first` is None where the generator had nothing to say."""
+        self._body = self._whole(first, events)
+        super().__init__(
+            self._body,
+            content_type="text/event-stream; charset=utf-8",
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+        self._events = events
+        self._on_error = on_error
+        self._ping_every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
+        self._last = time.monotonic()
+
+    @classmethod
+    async def start(
+        cls,
+        events: AsyncGenerator[bytes],
+        *,
+        on_error: Callable[[Exception], bytes],
+        ping_every: float | None = None,
+    ) -> Self:
+        """The stream of `events`, once the first of them is there. Raises what the generator raises until then.
+
+        A later exception becomes the event that `on_error` makes of it, and the end. `ping_every` is in seconds,
+        LUKHAS_STREAM_PING_SECONDS where none is given.
+        """
+        return cls(await anext(events, None), events, on_error=on_error, ping_every=ping_every)
+
+    def __aiter__(self) -> AsyncGenerator[bytes]:
+        """The events themselves: Django's own iterator wraps them twice, and closing it leaves them open."""
+        return self._body
+
+    async def _whole(self, first: bytes | None, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        try:
+            if first is not None:
+                yield first
+            async for event in events:
+                self._last = time.monotonic()
+                yield event
+        except Exception as error:  # noqa: BLE001 - it becomes the last event
+            yield self._on_error(error)
+        finally:
+            await events.aclose()
+
+    async def keep_alive(self, send: Send) -> None:
+        """Sends a comment whenever the stream was silent for `ping_every` seconds, until cancelled.
+
+        Runs beside the iteration: comments may stand between any two events, and no event waits for a timer.
+        """
+        while True:
+            await asyncio.sleep(self._last + self._ping_every - time.monotonic())
+            now = time.monotonic()
+            if now - self._last >= self._ping_every:
+                self._last = now
+                await send({"type": "http.response.body", "body": PING, "more_body": True})
+
+    async def aclose(self) -> None:
+        """Closes the generator at once, begun or not, so that what feeds it is free again."""
+        await self._body.aclose()
+        await self._events.aclose()

@@ -1,0 +1,43 @@
+"""`manage.py serve`: the production server, uvicorn with uvloop and httptools."""
+
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+GRACE_SECONDS = 30
+
+
+class Command(BaseCommand):
+    help = "Serves the API, the admin and the docs. More than one worker needs DATABASE_URL and REDIS_URL."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+        parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        workers = options["workers"]
+        if workers < 1:
+            raise CommandError("--workers must be at least 1.")
+        missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not getattr(settings, name)]
+        if workers > 1 and missing:
+            raise CommandError(
+                f"{workers} workers need {' and '.join(missing)}: SQLite and a cache inside one process cannot be "
+                "shared. Set them, or serve with one worker."
+            )
+        uvicorn.run(
+            "lukhas_site.asgi:application",
+            host=options["host"],
+            port=options["port"],
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )

@@ -1,0 +1,225 @@
+"""Every setting, from the environment. docs/settings.md tells what each means; a test compares the two."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.templatetags.static import static
+
+from lukhas_site import __version__, secret_key
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("LUKHAS_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+DEBUG = env.bool("LUKHAS_DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key.read_or_create(DATA_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.list("LUKHAS_SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("LUKHAS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.list("LUKHAS_CSRF_TRUSTED_ORIGINS", default=[])
+
+LUKHAS_VERSION = __version__
+LUKHAS_LANE = env.str("LUKHAS_LANE", default="prod")
+LUKHAS_ORGANIZATION = env.str("LUKHAS_ORGANIZATION", default="default")
+LUKHAS_POLICY_MODE = env.str("LUKHAS_POLICY_MODE", default="strict")
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "features",
+    "analytics",
+    "api",
+    "lukhas_site",
+]
+
+# The admin and the docs pages go through these; API paths have a chain of their own (LUKHAS_API_MIDDLEWARE).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+LUKHAS_API_MIDDLEWARE: list[str] = []
+LUKHAS_LEAN_HANDLER = env.bool("LUKHAS_LEAN_HANDLER", default=True)
+# Async views only: on the lean path all of them share one thread.
+LUKHAS_HOT_PATHS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/embeddings"})
+
+ROOT_URLCONF = "lukhas_site.urls"
+ASGI_APPLICATION = "lukhas_site.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the apps' own, so that a template of ours can extend the one it stands in for.
+        "DIRS": [BASE_DIR / "lukhas_site" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- State -----------------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+
+
+def database() -> dict[str, Any]:
+    """PostgreSQL with a connection pool where DATABASE_URL names one, else SQLite tuned for many readers."""
+    if DATABASE_URL:
+        config: dict[str, Any] = dict(env.db_url_config(DATABASE_URL))
+        if config["ENGINE"] == "django.db.backends.postgresql":
+            pool = {"min_size": 1, "max_size": env.int("LUKHAS_DATABASE_POOL", default=10), "timeout": 5}
+            config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": pool, "connect_timeout": 5}
+        return config
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(DATA_DIR / "lukhas.sqlite3"),
+        "TEST": {"NAME": str(DATA_DIR / "tests.sqlite3")},
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 10,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;",
+        },
+    }
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- People ----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("LUKHAS_SECURE_COOKIES", default=False)
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+# --- HTTP ------------------------------------------------------------------------------------------------------
+LUKHAS_MAX_BODY_BYTES = env.int("LUKHAS_MAX_BODY_BYTES", default=20 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the edge counts the bytes, before Django sees any
+LUKHAS_STREAM_PING_SECONDS = env.float("LUKHAS_STREAM_PING_SECONDS", default=15.0)
+LUKHAS_CORS_ALLOWED_ORIGINS = env.list("LUKHAS_CORS_ALLOWED_ORIGINS", default=[])
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+# unfold runs on Alpine, which evaluates expressions, and sets style attributes.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": env.str(
+            "LUKHAS_STATICFILES_STORAGE", default="servestatic.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "LUKHAS",
+    "DESCRIPTION": "An OpenAI-compatible API server. Point the official OpenAI SDK's `base_url` at `/v1`.",
+    "VERSION": __version__,
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True},
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATIONS": False,
+}
+UNFOLD = {
+    "SITE_TITLE": "LUKHAS",
+    "SITE_HEADER": "LUKHAS",
+    "SITE_SYMBOL": "hub",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("lukhas/favicon.svg")},
+    ],
+}
+
+# --- Embedded models -------------------------------------------------------------------------------------------
+LUKHAS_CHAT_GGUF = env.str("LUKHAS_CHAT_GGUF", default="")
+LUKHAS_CHAT_THREADS = env.int("LUKHAS_CHAT_THREADS", default=1)
+LUKHAS_CHAT_SLOTS = env.int("LUKHAS_CHAT_SLOTS", default=4)
+LUKHAS_CHAT_QUEUE = env.int("LUKHAS_CHAT_QUEUE", default=64)
+LUKHAS_EMBED_THREADS = env.int("LUKHAS_EMBED_THREADS", default=2)
+LUKHAS_EMBED_QUEUE = env.int("LUKHAS_EMBED_QUEUE", default=8192)
+LUKHAS_ECHO_CHUNK_SECONDS = env.float("LUKHAS_ECHO_CHUNK_SECONDS", default=0.0)
+LUKHAS_PRELOAD_MODELS = env.bool("LUKHAS_PRELOAD_MODELS", default=True)
+TIKTOKEN_CACHE_DIR = env.str("TIKTOKEN_CACHE_DIR", default=str(DATA_DIR / "encodings"))
+
+# --- Upstreams -------------------------------------------------------------------------------------------------
+LUKHAS_UPSTREAM_CONNECT_SECONDS = env.float("LUKHAS_UPSTREAM_CONNECT_SECONDS", default=5.0)
+LUKHAS_UPSTREAM_READ_SECONDS = env.float("LUKHAS_UPSTREAM_READ_SECONDS", default=300.0)
+LUKHAS_UPSTREAM_CONNECTIONS = env.int("LUKHAS_UPSTREAM_CONNECTIONS", default=256)
+
+# --- What is seen from outside ---------------------------------------------------------------------------------
+LUKHAS_LOG_LEVEL = env.str("LUKHAS_LOG_LEVEL", default="INFO")
+LUKHAS_LOG_FORMAT = env.str("LUKHAS_LOG_FORMAT", default="json")
+LOGGING_CONFIG = "lukhas_site.logs.configure_django"
+LOGGING = {"level": LUKHAS_LOG_LEVEL, "format": LUKHAS_LOG_FORMAT}
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+
+# The API is made of token requests: no cookie, so nothing to forge; the staff pages have CSRF protection.
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,25 @@
+"""All URLs: the OpenAI wire, the admin, the API document and its pages, and health."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+
+from lukhas_site import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs"), name="home"),
+    path("v1/", include("api.urls")),
+    path("admin/", admin.site.urls),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("healthz", health.HealthView.as_view(), name="healthz"),
+    path("health", health.HealthView.as_view(), name="health"),
+    path("readyz", health.ReadyView.as_view(), name="readyz"),
+]
+
+handler400 = "api.errors.bad_request"
+handler403 = "api.errors.forbidden"
+handler404 = "api.errors.not_found"
+handler500 = "api.errors.crashed"

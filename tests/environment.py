@@ -1,0 +1,28 @@
+"""The environment of the tests, set before Django's settings are read (loaded with -p, see pyproject.toml)."""
+
+import atexit
+import os
+import pathlib
+import shutil
+import tempfile
+
+_data = tempfile.mkdtemp(prefix="lukhas-tests-")
+(pathlib.Path(_data) / "static").mkdir()
+atexit.register(shutil.rmtree, _data, ignore_errors=True)
+
+OURS = ("LUKHAS_", "OTEL_", "DATABASE_URL", "REDIS_URL")
+COMPLETE = os.environ.get("LUKHAS_TESTS_COMPLETE", "")
+
+for _name in [name for name in os.environ if name.startswith(OURS)]:
+    del os.environ[_name]
+
+os.environ.update(
+    LUKHAS_TESTS_COMPLETE=COMPLETE,
+    LUKHAS_DATA_DIR=_data,
+    SECRET_KEY="only-for-tests-" + "x" * 40,
+    LUKHAS_PRELOAD_MODELS="0",
+    LUKHAS_STATICFILES_STORAGE="django.contrib.staticfiles.storage.StaticFilesStorage",
+    OPENAI_API_KEY="",
+    HF_HUB_OFFLINE="1",
+    TOKENIZERS_PARALLELISM="true",
+)
