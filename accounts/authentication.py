@@ -1,0 +1,127 @@
+"""From the Authorization header to a Principal."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts import keys
+from accounts.bootstrap import ensure_defaults
+from accounts.exceptions import (
+    CHALLENGE,
+    KeyInvalid,
+    KeyMissing,
+    KeyTooShort,
+    OrganizationMismatch,
+    ProjectMismatch,
+)
+from accounts.memo import Found, callers
+from accounts.models import ApiKey
+from accounts.policy import is_permissive
+from accounts.principal import Principal
+from accounts.scopes import DEFAULT_SCOPES
+from lukhas_site.http.exchange import exchange_of
+
+ANONYMOUS = "anonymous"
+"""Where the memo files the anonymous development principal: no digest, and so no key, can be equal to it."""
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer KEY`. Leaves the caller in `request.principal`, and in the exchange for the log line.
+
+    Raises KeyMissing, KeyTooShort, KeyInvalid, OrganizationMismatch or ProjectMismatch (all 401). When the database
+    fails, its own exception passes.
+    """
+
+    def authenticate(self, request: Request | HttpRequest) -> tuple[Principal, None]:
+        """For sync DRF views, in whose thread the database may be read."""
+        token = presented_key(request)
+        if token is None:
+            principal = callers.get_blocking(ANONYMOUS, look_up_anonymous)
+        else:
+            principal = callers.get_blocking(keys.digest(token), lambda: look_up(token))
+        return admit(request, principal, token), None
+
+    async def authenticate_async(self, request: HttpRequest) -> Principal | None:
+        """For async views. Waits for the database only where the caller is not remembered."""
+        token = presented_key(request)
+        if token is None:
+            principal = await callers.get(ANONYMOUS, look_up_anonymous)
+        else:
+            principal = await callers.get(keys.digest(token), lambda: look_up(token))
+        return admit(request, principal, token)
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
+
+
+def presented_key(request: Request | HttpRequest) -> str | None:
+    """Returns the key that the caller presents, or None for the anonymous development caller in permissive mode.
+
+    Raises KeyMissing where there is no key, or a header that is not `Bearer KEY`; KeyTooShort under 8 characters.
+    """
+    header: str = request.META.get("HTTP_AUTHORIZATION", "").strip()
+    if not header and is_permissive():
+        return None
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or " " in token:
+        raise KeyMissing
+    if len(token) < keys.MIN_LENGTH:
+        raise KeyTooShort(keys.masked(token))
+    return token
+
+
+def look_up(token: str) -> Found | None:
+    """Returns the caller whose key this is, from the database; None unless it is known and works now."""
+    digests = keys.digests(token)
+    now = timezone.now()
+    key = ApiKey.objects.with_owners().filter(digest__in=digests).order_by().first()
+    if key is None or key.state(now) != "active":
+        return None
+    key.record_use(digests[0], now)
+    return Found(key.principal(), key.expires_at.timestamp() if key.expires_at else float("inf"))
+
+
+def look_up_anonymous() -> Found:
+    """Returns the anonymous development caller, at home in the default project and without admin scopes."""
+    organization, project = ensure_defaults()
+    return Found(
+        Principal(
+            key_id="",
+            key_name=ANONYMOUS,
+            organization_id=organization.public_id,
+            organization=organization.slug,
+            project_id=project.public_id,
+            project=project.name,
+            owner_kind="anonymous",
+            owner_id="",
+            scopes=frozenset(DEFAULT_SCOPES),
+        )
+    )
+
+
+def admit(request: Request | HttpRequest, principal: Principal | None, token: str | None) -> Principal:
+    """Returns `principal` after leaving it where later stages look for it.
+
+    Raises KeyInvalid where there is none, and OrganizationMismatch or ProjectMismatch where the caller's own headers
+    ask for another organisation (by id or slug) or project (by id) than the key's.
+    """
+    if principal is None:
+        raise KeyInvalid(keys.masked(token or ""))
+    organization = request.META.get("HTTP_OPENAI_ORGANIZATION")
+    if organization and organization not in (principal.organization_id, principal.organization):
+        raise OrganizationMismatch
+    project = request.META.get("HTTP_OPENAI_PROJECT")
+    if project and project != principal.project_id:
+        raise ProjectMismatch
+    # DRF's Request hands unknown attributes on to the request that it wraps; so both show the caller.
+    bare: Any = getattr(request, "_request", request)
+    bare.principal = principal
+    exchange = exchange_of(bare)
+    exchange.organization = principal.organization
+    exchange.facts["project"] = principal.project_id
+    exchange.facts["key"] = principal.key_id
+    return principal

@@ -1,0 +1,36 @@
+"""Who is calling, as every stage after authentication sees it: immutable, and readable without SQL."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from accounts.scopes import covers
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller that a key stands for.
+
+    `organization` is the slug and `organization_id` the public id (`org-…`). `project_id` (`proj_…`) and `project`,
+    its name, are None for admin keys, which act on the whole organisation. `owner_id` is the public id of the user or
+    service account. The anonymous development principal has an empty key id and owner id.
+    """
+
+    key_id: str
+    key_name: str
+    organization_id: str
+    organization: str
+    project_id: str | None
+    project: str | None
+    owner_kind: Literal["user", "service_account", "anonymous"]
+    owner_id: str
+    scopes: frozenset[str]
+    is_admin: bool = False
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True: DRF asks this of whatever stands in `request.user`."""
+        return True
+
+    def allows(self, scope: str) -> bool:
+        """Returns whether the key holds `scope`, itself or by a wildcard."""
+        return covers(self.scopes, scope)

@@ -1,0 +1,82 @@
+"""What the tests of accounts share: organisation, project, people, keys, and a clock that can be moved."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.bootstrap import ensure_defaults
+from accounts.memo import callers
+from accounts.models import ApiKey, Organization, Project, ServiceAccount, User
+
+Issue = Callable[..., tuple[ApiKey, str]]
+
+
+@pytest.fixture
+def organization(database: None) -> Organization:
+    return ensure_defaults()[0]
+
+
+@pytest.fixture
+def project(database: None) -> Project:
+    return ensure_defaults()[1]
+
+
+@pytest.fixture
+def account(project: Project) -> ServiceAccount:
+    return ServiceAccount.objects.create(project=project, name="robot")
+
+
+@pytest.fixture
+def user(database: None) -> User:
+    return User.objects.create_user("ada", "ada@example.com")
+
+
+@pytest.fixture
+def issue(project: Project, account: ServiceAccount) -> Issue:
+    """Makes a key of the service account, unless told otherwise: returns the key and its text."""
+
+    def make(**fields: Any) -> tuple[ApiKey, str]:
+        if "user" not in fields:
+            fields.setdefault("service_account", account)
+        if not fields.get("is_admin"):
+            fields.setdefault("project", project)
+        fields.setdefault("organization", project.organization)
+        return ApiKey.issue(name=fields.pop("name", "a key"), **fields)
+
+    return make
+
+
+@pytest.fixture
+def staff(database: None) -> Client:
+    """A browser in which a superuser has signed in."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", "root@example.com"))
+    return client
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Measures the age of what the process's memo of callers holds."""
+    clock = Clock()
+    monkeypatch.setattr(callers, "clock", clock)
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """Each test begins and ends with nobody remembered."""
+    callers.forget()
+    yield
+    callers.forget()
