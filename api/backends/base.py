@@ -1,0 +1,110 @@
+"""The contract of a backend, and the template that local ones fill in.
+
+A `Backend` answers a validated request with bytes ready for the wire; the views only pass them on. There are two
+families. `api.backends.upstream` forwards another server's bytes. `LocalBackend` is for models that run here: a
+subclass yields deltas, and the template renders them, whole or as a stream, so that both forms come from one path.
+
+How to add one: docs/backends.md.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.catalog import Target
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens used by one request, all choices together."""
+
+    input_tokens: int
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Call:
+    """One attempt to answer a request: the model chosen, and what became known while it was answered.
+
+    The one mutable object a backend gets. `usage` is set as soon as it is known, at the latest when the answer or
+    the stream ends; `finish_reasons` likewise, one per choice.
+    """
+
+    target: Target
+    usage: Usage | None = None
+    response_id: str | None = None
+    upstream_request_id: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of one choice of a chat answer. `logprobs` holds entries of OpenAI's `logprobs.content`; `tool_calls`
+    entries of OpenAI's `delta.tool_calls` (index, id, type, function). `finish_reason` is set on the last piece."""
+
+    index: int
+    content: str | None = None
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    logprobs: tuple[dict[str, Any], ...] | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of one choice of a legacy completion. `logprobs` has OpenAI's completions shape: tokens,
+    token_logprobs, top_logprobs, text_offset (offsets counted from the start of this choice's text)."""
+
+    index: int
+    text: str = ""
+    logprobs: dict[str, Any] | None = None
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Embeddings in the order of the inputs: float32, one row an input, each of unit length; and tokens used."""
+
+    rows: NDArray[np.float32]
+    input_tokens: int
+
+
+class Backend(ABC):
+    """Answers validated requests. Every method raises the exceptions of `api.errors` for what goes wrong.
+
+    `chat`, `complete` and `embed` return the JSON body of the answer. `stream_chat` and `stream_complete` yield
+    whole server-sent events (`data: …\\n\\n`), the last being `data: [DONE]\\n\\n`. A failure before the first event is
+    raised when the first event is asked for, so that it can still become a status. Cancelling the task, or closing
+    the generator, frees the model at once.
+    """
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it can answer without loading something first."""
+        return True
+
+    def load(self) -> None:  # noqa: B027 - most backends have nothing to load
+        """Loads what it needs, blocking; at once when it is there already. May be called from any thread."""
+
+    async def close(self) -> None:  # noqa: B027 - most backends hold nothing open
+        """Gives back what it holds; called once, when the server stops."""
+
+    @abstractmethod
+    async def chat(self, request: ChatRequest, call: Call) -> bytes: ...
+
+    @abstractmethod
+    def stream_chat(self, request: ChatRequest, call: Call) -> AsyncGenerator[bytes]: ...
+
+    @abstractmethod
+    async def complete(self, request: CompletionRequest, call: Call) -> bytes: ...
+
+    @abstractmethod
+    def stream_complete(self, request: CompletionRequest, call: Call) -> AsyncGenerator[bytes]: ...
+
+    @abstractmethod
+    async def embed(self, request: EmbeddingRequest, call: Call) -> bytes: ...

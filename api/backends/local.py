@@ -1,0 +1,117 @@
+"""The template of backends whose models run in this process: a subclass yields deltas, this renders them."""
+
+import time
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+import orjson
+
+from api import rendering
+from api.backends.base import Backend, Call, Delta, TextDelta, Usage, Vectors
+from api.exceptions import UnknownParameter, UnsupportedParameter
+from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+
+
+class LocalBackend(Backend):
+    """Fills in the whole contract from four small steps: which parameters are honoured, chat deltas, completion
+    deltas and vectors.
+
+    A parameter of OpenAI's specification that is not in the backend's set is refused as `unsupported_parameter`,
+    one that is not in the specification as `unknown_parameter`; null counts as absent.
+    """
+
+    CHAT_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
+    COMPLETION_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
+    EMBEDDING_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def fingerprint(self, call: Call) -> str:
+        """`system_fingerprint`: changes when the same request and seed may be answered differently."""
+
+    @abstractmethod
+    def chat_deltas(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta]:
+        """Yields the pieces of every choice, then ends; sets `call.usage` at the latest when it ends or is closed."""
+
+    @abstractmethod
+    def completion_deltas(self, request: CompletionRequest, call: Call) -> AsyncGenerator[TextDelta]:
+        """As `chat_deltas`, for legacy completions."""
+
+    @abstractmethod
+    async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
+        """The embeddings of all inputs, in their order."""
+
+    async def chat(self, request: ChatRequest, call: Call) -> bytes:
+        refuse_others(request.body, CHAT, self.CHAT_PARAMETERS)
+        head = self._head("chatcmpl", call)
+        deltas = [delta async for delta in self.chat_deltas(request, call)]
+        call.finish_reasons = _finish_reasons(deltas)
+        return orjson.dumps(
+            rendering.chat_completion(**head, deltas=deltas, choices=request.sampling.n, used=_known(call))
+        )
+
+    async def stream_chat(self, request: ChatRequest, call: Call) -> AsyncGenerator[bytes]:
+        refuse_others(request.body, CHAT, self.CHAT_PARAMETERS)
+        chunks = rendering.ChatChunks(**self._head("chatcmpl", call), include_usage=request.include_usage)
+        async with aclosing(self.chat_deltas(request, call)) as deltas:
+            async for delta in deltas:
+                call.finish_reasons += _finish_reasons([delta])
+                yield chunks.render(delta)
+        if request.include_usage:
+            yield chunks.usage(_known(call))
+        yield rendering.DONE
+
+    async def complete(self, request: CompletionRequest, call: Call) -> bytes:
+        refuse_others(request.body, COMPLETIONS, self.COMPLETION_PARAMETERS)
+        head = self._head("cmpl", call)
+        deltas = [delta async for delta in self.completion_deltas(request, call)]
+        call.finish_reasons = _finish_reasons(deltas)
+        choices = len(request.prompts) * request.sampling.n
+        return orjson.dumps(rendering.text_completion(**head, deltas=deltas, choices=choices, used=_known(call)))
+
+    async def stream_complete(self, request: CompletionRequest, call: Call) -> AsyncGenerator[bytes]:
+        refuse_others(request.body, COMPLETIONS, self.COMPLETION_PARAMETERS)
+        chunks = rendering.TextChunks(**self._head("cmpl", call), include_usage=request.include_usage)
+        async with aclosing(self.completion_deltas(request, call)) as deltas:
+            async for delta in deltas:
+                call.finish_reasons += _finish_reasons([delta])
+                yield chunks.render(delta)
+        if request.include_usage:
+            yield chunks.usage(_known(call))
+        yield rendering.DONE
+
+    async def embed(self, request: EmbeddingRequest, call: Call) -> bytes:
+        refuse_others(request.body, EMBEDDINGS, self.EMBEDDING_PARAMETERS)
+        vectors = await self.vectors(request, call)
+        call.usage = Usage(vectors.input_tokens)
+        return rendering.embeddings(vectors, model=call.target.model, encoding_format=request.encoding_format)
+
+    def _head(self, prefix: str, call: Call) -> dict[str, Any]:
+        call.response_id = rendering.new_id(prefix)
+        return {
+            "id": call.response_id,
+            "created": int(time.time()),
+            "model": call.target.model,
+            "fingerprint": self.fingerprint(call),
+        }
+
+
+def refuse_others(body: Any, known: frozenset[str], honoured: frozenset[str]) -> None:
+    """Raises `UnknownParameter` or `UnsupportedParameter` for the first parameter that is not honoured."""
+    for name, value in body.items():
+        if name in honoured or (value is None and name in known):
+            continue
+        raise UnsupportedParameter(name) if name in known else UnknownParameter(name)
+
+
+def _finish_reasons(deltas: Iterable[Delta | TextDelta]) -> tuple[str, ...]:
+    return tuple(delta.finish_reason for delta in deltas if delta.finish_reason)
+
+
+def _known(call: Call) -> Usage:
+    """The usage that the backend's generator has set by its end, as its contract says."""
+    if call.usage is None:
+        raise RuntimeError("the backend ended without saying what it used")
+    return call.usage

@@ -1,0 +1,41 @@
+"""What a fresh catalog holds: the models that run in this process."""
+
+from django.db import transaction
+
+from api.models import Model, Upstream
+
+CHAT_CONTEXT = 2048
+"""In tokens, for one request: the embedded engine's window divided among its slots."""
+EMBEDDING_CONTEXT = 8192
+"""In tokens, for one input: longer ones than the model's window are embedded window by window."""
+
+
+def ensure_catalog() -> None:
+    """Makes the embedded upstreams and their models, each once: where there is an upstream of the kind, however it
+    was renamed or its models changed, nothing is touched. Whoever does not want a model disables it."""
+    for upstream, model in fresh():
+        with transaction.atomic():
+            if not Upstream.objects.filter(kind=upstream.kind).exists():
+                upstream.save()
+                model.save()
+
+
+def fresh() -> list[tuple[Upstream, Model]]:
+    """The embedded upstreams and the model of each, unsaved."""
+    chat = Upstream(name="lukhas-chat", kind=Upstream.Kind.CHAT)
+    embeddings = Upstream(name="lukhas-embeddings", kind=Upstream.Kind.EMBEDDINGS)
+    echo = Upstream(name="echo", kind=Upstream.Kind.ECHO)
+    return [
+        (chat, Model(model_id="lukhas-chat-1", upstream=chat, embeddings=False, context_window=CHAT_CONTEXT)),
+        (
+            embeddings,
+            Model(
+                model_id="lukhas-embed-1",
+                upstream=embeddings,
+                chat=False,
+                completions=False,
+                context_window=EMBEDDING_CONTEXT,
+            ),
+        ),
+        (echo, Model(model_id="lukhas-echo-1", upstream=echo)),
+    ]

@@ -1,0 +1,103 @@
+"""What a validated inference request is: frozen dataclasses that serializers make and backends read.
+
+Backends never see DRF or Django; everything they may need is here. `body` is the caller's whole JSON object, kept
+for upstreams, to which unknown fields go through untouched.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+JSONObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is a JSON schema, `{}` where the caller gave none."""
+
+    name: str
+    description: str
+    parameters: JSONObject
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """How tools are to be used: `auto`, `none`, `required`, or `function` with the name of the one to call."""
+
+    mode: Literal["auto", "none", "required", "function"]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """The form the answer must have: `text`, `json_object`, or `json_schema` with the schema it must satisfy."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    name: str | None = None
+    schema: JSONObject | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What chat and legacy completions have in common. None means: the backend's own default.
+
+    `max_tokens` is per choice. `logit_bias` maps token ids of the model's own vocabulary to a bias in -100…100.
+    """
+
+    n: int = 1
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    max_tokens: int | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """POST /v1/chat/completions, validated. `messages` are the caller's own objects, shape checked.
+
+    `top_logprobs` is None when logprobs were not asked for, else 0–20.
+    """
+
+    model: str
+    messages: tuple[JSONObject, ...]
+    body: JSONObject
+    sampling: Sampling = Sampling()
+    stream: bool = False
+    include_usage: bool = False
+    top_logprobs: int | None = None
+    response_format: ResponseFormat = ResponseFormat("text")
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice("auto")
+    parallel_tool_calls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """POST /v1/completions, validated. Each prompt is a text or a tuple of token ids; choices are numbered
+    prompt by prompt. `logprobs` is the number of alternatives per token (0–5), None when not asked for."""
+
+    model: str
+    prompts: tuple[str | tuple[int, ...], ...]
+    body: JSONObject
+    sampling: Sampling = Sampling()
+    stream: bool = False
+    include_usage: bool = False
+    logprobs: int | None = None
+    echo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """POST /v1/embeddings, validated. Each input is a text or a tuple of token ids."""
+
+    model: str
+    inputs: tuple[str | tuple[int, ...], ...]
+    body: JSONObject
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None

@@ -1,0 +1,21 @@
+"""What follows from a change of the catalog: this process reads it anew. Other processes do within two seconds."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+
+from api import catalog
+from api.models import Alias, Model, Upstream
+
+
+def forget_catalog(using: str, **_: Any) -> None:
+    """Receives the signals of the catalog's models; acts once the change is committed."""
+    transaction.on_commit(catalog.forget, using=using)
+
+
+def connect() -> None:
+    """Connects the receiver; connecting twice is connecting once."""
+    for model in (Upstream, Model, Alias):
+        for signal in (post_save, post_delete):
+            signal.connect(forget_catalog, sender=model, dispatch_uid=f"catalog-{model.__name__}")

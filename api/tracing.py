@@ -1,0 +1,81 @@
+"""Spans of inference, by OpenTelemetry's GenAI semantic conventions; they cost next to nothing without an exporter.
+
+A stream's span lasts as long as the stream. Spans hold sizes and counts, never a prompt or an answer.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from api.backends.base import Call
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+
+Request = ChatRequest | CompletionRequest | EmbeddingRequest
+
+OPERATIONS: dict[type[Request], tuple[str, str]] = {
+    ChatRequest: ("chat.create", "chat"),
+    CompletionRequest: ("completions.create", "text_completion"),
+    EmbeddingRequest: ("embeddings.create", "embeddings"),
+}
+
+tracer = trace.get_tracer("lukhas.api")
+
+
+@contextmanager
+def inference_span(request: Request, call: Call) -> Iterator[Span]:
+    """The span of one answer: attributes of the request at the start, of the answer at the end."""
+    name, operation = OPERATIONS[type(request)]
+    with tracer.start_as_current_span(
+        name, kind=SpanKind.INTERNAL, record_exception=False, set_status_on_exception=False
+    ) as span:
+        if not span.is_recording():
+            yield span
+            return
+        span.set_attribute("gen_ai.operation.name", operation)
+        span.set_attribute("gen_ai.provider.name", call.target.upstream)
+        span.set_attribute("gen_ai.request.model", request.model)
+        _describe(span, request)
+        try:
+            yield span
+        except BaseException as error:
+            span.set_status(Status(StatusCode.ERROR))
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            _conclude(span, call)
+
+
+async def traced(events: AsyncGenerator[bytes], request: Request, call: Call) -> AsyncGenerator[bytes]:
+    """The same events, inside a span that ends when they do."""
+    with inference_span(request, call):
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+
+def _describe(span: Span, request: Request) -> None:
+    if isinstance(request, EmbeddingRequest):
+        span.set_attribute("input_count", len(request.inputs))
+        span.set_attribute("input_length", sum(map(len, request.inputs)))
+        return
+    sampling = request.sampling
+    span.set_attribute("gen_ai.request.stream", request.stream)
+    for name in ("temperature", "top_p", "max_tokens", "seed", "presence_penalty", "frequency_penalty"):
+        value = getattr(sampling, name)
+        if value is not None:
+            span.set_attribute(f"gen_ai.request.{name}", value)
+    if sampling.n != 1:
+        span.set_attribute("gen_ai.request.choice.count", sampling.n)
+
+
+def _conclude(span: Span, call: Call) -> None:
+    span.set_attribute("gen_ai.response.model", call.target.model)
+    if call.response_id:
+        span.set_attribute("gen_ai.response.id", call.response_id)
+    if call.finish_reasons:
+        span.set_attribute("gen_ai.response.finish_reasons", call.finish_reasons)
+    if call.usage:
+        span.set_attribute("gen_ai.usage.input_tokens", call.usage.input_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", call.usage.output_tokens)

@@ -1,0 +1,14 @@
+"""Every /v1/… URL. No trailing slashes and no redirects: a redirected POST loses its body."""
+
+from django.urls import path
+
+from api.views.inference import ChatCompletionsView, CompletionsView, EmbeddingsView
+from api.views.models import ModelDetailView, ModelListView
+
+urlpatterns = [
+    path("chat/completions", ChatCompletionsView.as_view(), name="chat-completions"),
+    path("completions", CompletionsView.as_view(), name="completions"),
+    path("embeddings", EmbeddingsView.as_view(), name="embeddings"),
+    path("models", ModelListView.as_view(), name="models"),
+    path("models/<path:model_id>", ModelDetailView.as_view(), name="model"),
+]

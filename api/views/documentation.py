@@ -1,0 +1,123 @@
+"""What the OpenAPI document says of each endpoint: the decorators of the views, each named after what it documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from api.schema import authentication, chat as chats, completions as texts, embeddings as vectors
+from api.schema import errors, fields, health as states, messages, models as catalogs
+from api.schema.shapes import Shape, answers, requests
+from api.serializers.chat import ChatSerializer
+from api.serializers.completions import CompletionSerializer
+from api.serializers.embeddings import EmbeddingSerializer
+
+EXTENSIONS = (authentication, fields, messages)
+"""drf-spectacular finds its extensions once their modules are imported."""
+JSON = "application/json"
+EVENTS = "text/event-stream"
+FRAMES = (
+    "With `stream: true` the answer is server-sent events: each `data:` line holds one object of this shape, the last "
+    "is `data: [DONE]`. An error on the way is one last event with the error's envelope."
+)
+
+
+def answer(shape: Shape, description: str, examples: Mapping[str, Any]) -> OpenApiResponse:
+    """A good answer: its shape, with examples by their titles."""
+    return OpenApiResponse(shape, description=description, examples=answers(examples))
+
+
+def inference_errors(particular: errors.Examples) -> dict[int, OpenApiResponse]:
+    """The errors of an endpoint that asks a model; those of 400 that are its own first."""
+    wrong = {400: errors.NOT_JSON | particular}
+    return errors.responses(wrong, errors.ANYWHERE, errors.WITH_KEY, errors.WITH_MODEL, errors.INFERENCE)
+
+
+chat = extend_schema(
+    operation_id="createChatCompletion",
+    summary="Create a chat completion",
+    tags=["Chat"],
+    request=ChatSerializer,
+    examples=requests(chats.REQUESTS),
+    responses={
+        (200, JSON): answer(chats.ChatCompletion, f"The answer. {FRAMES}", chats.ANSWERS),
+        (200, EVENTS): answer(chats.ChatCompletionChunk, FRAMES, chats.CHUNKS),
+        **inference_errors(chats.ERRORS),
+    },
+)
+completions = extend_schema(
+    operation_id="createCompletion",
+    summary="Create a completion",
+    tags=["Completions"],
+    request=CompletionSerializer,
+    examples=requests(texts.REQUESTS),
+    responses={
+        (200, JSON): answer(texts.Completion, f"The answer. {FRAMES}", texts.ANSWERS),
+        (200, EVENTS): answer(texts.Completion, FRAMES, texts.CHUNKS),
+        **inference_errors(texts.ERRORS),
+    },
+)
+embeddings = extend_schema(
+    operation_id="createEmbedding",
+    summary="Create embeddings",
+    tags=["Embeddings"],
+    request=EmbeddingSerializer,
+    examples=requests(vectors.REQUESTS),
+    responses={
+        200: answer(vectors.CreateEmbeddingResponse, "The vectors, in the order of the inputs.", vectors.ANSWERS),
+        **inference_errors(vectors.ERRORS),
+    },
+)
+models = extend_schema(
+    operation_id="listModels",
+    summary="List models",
+    tags=["Models"],
+    parameters=[catalogs.IF_NONE_MATCH],
+    request=None,
+    responses={
+        200: answer(catalogs.ListModelsResponse, "All models and aliases.", {"Models": catalogs.LIST}),
+        304: OpenApiResponse(description="The caller's copy is still current."),
+        **errors.responses(errors.ANYWHERE, errors.WITH_KEY),
+    },
+)
+model = extend_schema(
+    operation_id="retrieveModel",
+    summary="Retrieve a model",
+    tags=["Models"],
+    parameters=[catalogs.MODEL_ID, catalogs.IF_NONE_MATCH],
+    request=None,
+    responses={
+        200: answer(catalogs.Model, "The model.", {"Model": catalogs.EXAMPLE}),
+        304: OpenApiResponse(description="The caller's copy is still current."),
+        **errors.responses(errors.ANYWHERE, errors.WITH_KEY, errors.WITH_MODEL),
+    },
+)
+
+
+def health(operation_id: str) -> Any:
+    """The decorator of /healthz, or of another name of it."""
+    return extend_schema(
+        operation_id=operation_id,
+        summary="Whether the process answers",
+        tags=["Health"],
+        request=None,
+        auth=[],
+        responses={
+            200: answer(states.Health, "It does.", {"Healthy": states.HEALTHY}),
+            **errors.responses(errors.ANYWHERE),
+        },
+    )
+
+
+ready = extend_schema(
+    operation_id="getReadiness",
+    summary="Whether the server can do its work",
+    tags=["Health"],
+    request=None,
+    auth=[],
+    responses={
+        200: answer(states.Readiness, "It can.", {"Ready": states.READY}),
+        503: answer(states.Readiness, "It cannot, for what is not ok.", {"Not ready": states.NOT_READY}),
+        **errors.responses(errors.ANYWHERE),
+    },
+)

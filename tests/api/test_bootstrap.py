@@ -1,0 +1,112 @@
+"""What a first start makes, and that later ones leave it alone."""
+
+import re
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.bootstrap import ensure_defaults
+from accounts.keys import digest
+from accounts.models import ApiKey, User
+from api.bootstrap import ensure_catalog
+from api.models import Alias, Model, Upstream
+from tests.api.commands import run
+
+pytestmark = pytest.mark.usefixtures("database")
+
+TOKEN = re.compile(r"sk-lukhas-\w+")
+
+
+def catalog() -> list[list[dict[str, object]]]:
+    return [list(rows.objects.values()) for rows in (Upstream, Model, Alias)]
+
+
+def test_the_embedded_models_are_there_with_what_they_can_do() -> None:
+    rows = Model.objects.order_by("pk").values_list(
+        "model_id", "upstream__name", "upstream__kind", "chat", "completions", "embeddings", "encoding", "enabled"
+    )
+    assert list(rows) == [
+        ("lukhas-chat-1", "lukhas-chat", "embedded-chat", True, True, False, "cl100k_base", True),
+        ("lukhas-embed-1", "lukhas-embeddings", "embedded-embeddings", False, False, True, "cl100k_base", True),
+        ("lukhas-echo-1", "echo", "echo", True, True, True, "cl100k_base", True),
+    ]
+    assert Model.objects.get(model_id="lukhas-embed-1").context_window == 8192
+    assert Model.objects.get(model_id="lukhas-chat-1").context_window
+
+
+def test_what_is_made_is_valid() -> None:
+    for row in (*Upstream.objects.all(), *Model.objects.all()):
+        row.full_clean()
+
+
+def test_a_second_time_nothing_changes() -> None:
+    before = catalog()
+    ensure_catalog()
+    assert catalog() == before
+
+
+def test_what_staff_changed_or_removed_stays_so() -> None:
+    Upstream.objects.filter(kind="echo").update(name="parrot")
+    Model.objects.filter(model_id="lukhas-echo-1").update(model_id="parrot-1", enabled=False, context_window=5)
+    Model.objects.filter(model_id="lukhas-embed-1").delete()
+    before = catalog()
+    ensure_catalog()
+    assert catalog() == before
+
+
+def test_what_is_missing_is_made_again() -> None:
+    Model.objects.all().delete()
+    Upstream.objects.filter(kind="echo").delete()
+    ensure_catalog()
+    assert list(Model.objects.values_list("model_id", flat=True)) == ["lukhas-echo-1"]
+
+
+def test_the_first_start_prints_a_key_that_works_and_how_to_begin() -> None:
+    out, err = run("bootstrap", "--port", "8123")
+    token = TOKEN.findall(out)
+    assert len(token) == 1
+    key = ApiKey.objects.get(digest=digest(token[0]))
+    assert (key.name, key.is_admin, key.state(timezone.now())) == ("default", False, "active")
+    assert key.project == ensure_defaults()[1]
+    assert "http://localhost:8123/v1" in out
+    assert "http://localhost:8123/admin/" in out
+    assert ".venv/bin/python manage.py createsuperuser" in out
+    assert err == ""
+
+
+def test_later_starts_print_and_make_no_key() -> None:
+    first, _ = run("bootstrap")
+    keys = list(ApiKey.objects.values())
+    again, _ = run("bootstrap")
+    assert TOKEN.search(first)
+    assert not re.search(r"sk-", again)
+    assert "http://localhost:8000/admin/" in again
+    assert list(ApiKey.objects.values()) == keys
+
+
+def test_where_all_keys_were_revoked_none_is_made_behind_the_staffs_back() -> None:
+    run("bootstrap")
+    ApiKey.objects.revoke()
+    assert "sk-" not in run("bootstrap")[0]
+
+
+def test_how_to_make_staff_is_not_told_where_there_are_some() -> None:
+    User.objects.create_superuser("boss", "boss@example.com", "a long password indeed")
+    assert "createsuperuser" not in run("bootstrap")[0]
+
+
+def test_quiet_prints_the_first_key_all_the_same_for_it_cannot_be_shown_later() -> None:
+    first, _ = run("bootstrap", "-v", "0")
+    assert TOKEN.search(first)
+    assert "http" not in first
+    assert run("bootstrap", "-v", "0") == ("", "")
+
+
+def test_an_empty_database_gets_everything() -> None:
+    with transaction.atomic():
+        Model.objects.all().delete()
+        Upstream.objects.all().delete()
+    out, _ = run("bootstrap")
+    assert TOKEN.search(out)
+    assert Model.objects.count() == 3

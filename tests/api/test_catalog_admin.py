@@ -1,0 +1,140 @@
+"""The staff pages of the catalog: they open, in few queries, and refuse what the commands refuse."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from api.models import Alias, Model, Upstream
+
+
+@pytest.fixture
+def staff(database: None) -> Client:
+    """A browser in which a superuser is logged in."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss", "boss@example.com", "a long password indeed"))
+    return client
+
+
+@pytest.fixture
+def gpu(database: None) -> Upstream:
+    upstream = Upstream.objects.create(name="gpu", base_url="http://gpu:8000/v1", api_key_env="GPU_KEY")
+    model = Model.objects.create(model_id="big", upstream=upstream, upstream_model="org/big")
+    Alias.objects.create(name="fast", target=model)
+    return upstream
+
+
+def page(of: str, action: str, *args: object) -> str:
+    return reverse(f"admin:api_{of}_{action}", args=args)
+
+
+def form(**fields: object) -> dict[str, Any]:
+    """The form of a model's page, with what a browser adds for the aliases below it."""
+    inline = {f"aliases-{name}_FORMS": 0 for name in ("TOTAL", "INITIAL")}
+    return {
+        "encoding": "cl100k_base",
+        "chat": "on",
+        "enabled": "on",
+        "input_price": "0",
+        "cached_input_price": "0",
+        "output_price": "0",
+        **inline,
+        **fields,
+    }
+
+
+@pytest.mark.parametrize("of", ["upstream", "model", "alias"])
+def test_every_page_opens_for_a_superuser(staff: Client, gpu: Upstream, of: str) -> None:
+    row = {"upstream": Upstream, "model": Model, "alias": Alias}[of].objects.latest("pk")
+    for action, *args in (["changelist"], ["add"], ["change", row.pk], ["history", row.pk], ["delete", row.pk]):
+        assert staff.get(page(of, action, *args)).status_code == 200
+
+
+@pytest.mark.parametrize(("of", "shown"), [("upstream", "gpu"), ("model", "org/big"), ("alias", "fast")])
+def test_a_list_takes_the_same_few_queries_however_long(
+    staff: Client, gpu: Upstream, of: str, shown: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for at in range(30):
+        upstream = Upstream.objects.create(name=f"up-{at}", base_url="http://x/v1")
+        Alias.objects.create(name=f"a-{at}", target=Model.objects.create(model_id=f"m-{at}", upstream=upstream))
+    # Session, user, the count of what is shown, the rows; and the upstreams to filter by where there is that filter.
+    with django_assert_num_queries(4 if of == "upstream" else 5):
+        answer = staff.get(page(of, "changelist"))
+    assert shown in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("of", "query", "found"),
+    [
+        ("upstream", "q=GPU_KEY", ["gpu"]),
+        ("upstream", "kind__exact=echo", ["echo"]),
+        ("model", "q=fast", ["big"]),
+        ("model", "q=org/", ["big"]),
+        ("model", "q=gpu", ["big"]),
+        ("model", "embeddings__exact=0", ["lukhas-chat-1"]),
+        ("alias", "q=big", ["fast"]),
+    ],
+)
+def test_rows_are_found_by_what_staff_know_of_them(
+    staff: Client, gpu: Upstream, of: str, query: str, found: list[str]
+) -> None:
+    answer = staff.get(f"{page(of, 'changelist')}?{query}")
+    assert [str(row) for row in answer.context["cl"].result_list] == found
+
+
+def test_an_upstream_is_added_and_what_the_command_refuses_is_refused(staff: Client) -> None:
+    good = {"name": "new", "kind": "openai", "base_url": "http://ollama:11434/v1", "api_key_env": "KEY"}
+    for bad in ({"base_url": "http://169.254.169.254/"}, {"api_key_env": "SECRET_KEY"}, {"base_url": ""}):
+        answer = staff.post(page("upstream", "add"), {**good, **bad})
+        assert answer.status_code == 200
+        assert answer.context["errors"]
+    assert not Upstream.objects.filter(name="new").exists()
+    assert staff.post(page("upstream", "add"), good).status_code == 302
+    assert Upstream.objects.get(name="new").base_url == "http://ollama:11434/v1"
+
+
+def test_a_model_is_changed_and_gets_aliases_on_one_page(staff: Client, gpu: Upstream) -> None:
+    model = Model.objects.get(model_id="big")
+    Alias.objects.all().delete()
+    aliases = {"aliases-TOTAL_FORMS": 1, "aliases-0-name": "quick", "aliases-0-target": model.pk}
+    fields = form(model_id="big", upstream=gpu.pk, output_price="1.5", context_window="4096", **aliases)
+    assert staff.post(page("model", "change", model.pk), fields).status_code == 302
+    model.refresh_from_db()
+    assert (model.output_price, model.context_window, model.chat, model.embeddings) == (
+        Decimal("1.5"),
+        4096,
+        True,
+        False,
+    )
+    assert [alias.name for alias in model.aliases.all()] == ["quick"]
+
+
+def test_a_model_cannot_take_the_name_of_an_alias(staff: Client, gpu: Upstream) -> None:
+    answer = staff.post(page("model", "add"), form(model_id="fast", upstream=gpu.pk))
+    assert answer.status_code == 200
+    assert "An alias has this name." in answer.content.decode()
+
+
+def test_models_are_switched_off_and_on_in_bulk_with_an_entry_in_their_history(staff: Client, gpu: Upstream) -> None:
+    chosen = list(Model.objects.values_list("pk", flat=True))
+    for action, enabled in (("disable_selected", False), ("enable_selected", True)):
+        for expected in (4, 0):
+            answer = staff.post(
+                page("model", "changelist"), {"action": action, "_selected_action": chosen}, follow=True
+            )
+            assert [str(message) for message in answer.context["messages"]] == [
+                f"{'Enabled' if enabled else 'Disabled'}: {expected}."
+            ]
+        assert set(Model.objects.values_list("enabled", flat=True)) == {enabled}
+    history = staff.get(page("model", "history", chosen[0])).content.decode()
+    assert "Disabled." in history
+    assert "Enabled." in history
+
+
+def test_an_upstream_with_models_cannot_be_deleted(staff: Client, gpu: Upstream) -> None:
+    staff.post(page("upstream", "delete", gpu.pk), {"post": "yes"})
+    assert Upstream.objects.filter(pk=gpu.pk).exists()
