@@ -1,0 +1,1 @@
+"""Benchmarks: ratios within one run, never absolute times in tests. `make bench` runs the short version."""

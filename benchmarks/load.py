@@ -1,0 +1,128 @@
+"""A load generator: a closed loop of callers on keep-alive connections, spending as little as Python can on each.
+
+Runs in a process of its own (`python -m benchmarks.load`), so that it can be pinned to another core than the server:
+its parameters come as JSON on standard input, its figures go as JSON to standard output.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
+
+
+@dataclass
+class Caller:
+    """One connection that sends the next request when the last one is answered."""
+
+    host: str
+    port: int
+    request: bytes
+    times: list[float] = field(default_factory=list)
+    failed: int = 0
+
+    async def run(self, until: float) -> None:
+        reader, writer = await asyncio.open_connection(self.host, self.port, limit=2**22)
+        try:
+            while time.perf_counter() < until:
+                started = time.perf_counter()
+                writer.write(self.request)
+                head = await reader.readuntil(b"\r\n\r\n")
+                await self.read_body(head, reader)
+                self.times.append(time.perf_counter() - started)
+                self.failed += not head.startswith(b"HTTP/1.1 200")
+        finally:
+            writer.close()
+
+    async def read_body(self, head: bytes, reader: asyncio.StreamReader) -> None:
+        lower = head.lower()
+        at = lower.find(b"content-length:")
+        if at >= 0:
+            await reader.readexactly(int(lower[at + 15 : lower.index(b"\r\n", at)]))
+            return
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            await reader.readexactly(size + 2)
+        await reader.readexactly(2)
+
+
+@dataclass
+class Stream:
+    """One streamed answer: when its first event with content came, and when it ended, in seconds after the request."""
+
+    host: str
+    port: int
+    request: bytes
+    first: float = 0.0
+    last: float = 0.0
+    whole: bool = False
+
+    async def run(self) -> None:
+        reader, writer = await asyncio.open_connection(self.host, self.port, limit=2**22)
+        started = time.perf_counter()
+        writer.write(self.request)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b"data: ")
+        self.first = time.perf_counter() - started
+        await reader.readuntil(b"data: [DONE]\n\n")
+        self.last = time.perf_counter() - started
+        self.whole = True
+        writer.close()
+
+
+def http_request(host: str, path: str, key: str, body: dict[str, Any]) -> bytes:
+    """A whole POST, as bytes."""
+    payload = json.dumps(body).encode()
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        f"Accept: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
+    ).encode() + payload
+
+
+def requests(plan: dict[str, Any]) -> list[bytes]:
+    """The request of each caller: `bodies` go round."""
+    made = [http_request(plan["host"], plan["path"], plan["key"], body) for body in plan["bodies"]]
+    return [made[at % len(made)] for at in range(plan["callers"])]
+
+
+def percentile(times: list[float], share: float) -> float:
+    """The nearest-rank percentile, in milliseconds."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else 0.0
+
+
+async def closed_loop(plan: dict[str, Any]) -> dict[str, Any]:
+    callers = [Caller(plan["host"], plan["port"], request) for request in requests(plan)]
+    started = time.perf_counter()
+    await asyncio.gather(*(caller.run(started + plan["seconds"]) for caller in callers))
+    elapsed = time.perf_counter() - started
+    times = [one for caller in callers for one in caller.times]
+    return {
+        "requests": len(times),
+        "failed": sum(caller.failed for caller in callers),
+        "per_second": len(times) / elapsed,
+        "p50_ms": percentile(times, 0.5),
+        "p95_ms": percentile(times, 0.95),
+        "p99_ms": percentile(times, 0.99),
+    }
+
+
+async def streams(plan: dict[str, Any]) -> dict[str, Any]:
+    running = [Stream(plan["host"], plan["port"], request) for request in requests(plan)]
+    await asyncio.gather(*(stream.run() for stream in running))
+    first = [stream.first for stream in running]
+    return {
+        "streams": len(running),
+        "failed": sum(not stream.whole for stream in running),
+        "first_p50_ms": percentile(first, 0.5),
+        "first_p99_ms": percentile(first, 0.99),
+        "whole_p50_ms": percentile([stream.last for stream in running], 0.5),
+    }
+
+
+if __name__ == "__main__":
+    wanted = json.load(sys.stdin)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run({"closed": closed_loop, "streams": streams}[wanted["kind"]](wanted))))

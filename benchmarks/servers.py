@@ -1,0 +1,136 @@
+"""Starts the servers that a benchmark compares, each in a process of its own, and reads what they cost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+QUIET = {"LUKHAS_LOG_LEVEL": "INFO", "PYTHONPATH": str(ROOT)}
+
+
+def free_port() -> int:
+    """A port of the loopback address on which nothing listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that is up: where, as which process, and with which key it is called."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    key: str = "none"
+    model: str = "mock-model"
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has used so far, in user and kernel mode."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident_mib(self) -> float:
+        """Resident memory of the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def process(command: Sequence[str], port: int, env: Mapping[str, str], core: int | None) -> Iterator[Running]:
+    """Runs a server, pinned to `core` if one is given, until the block ends; waits until it listens."""
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(
+            [*pinned, *command], cwd=ROOT, env={**os.environ, **QUIET, **env}, stdout=log, stderr=log
+        )
+        try:
+            wait_for(port, child, log)
+            yield Running(port, child)
+        finally:
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def wait_for(port: int, child: subprocess.Popen[bytes], log: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if child.poll() is not None:
+            break
+        time.sleep(0.05)
+    log.seek(0)
+    raise RuntimeError(f"the server on port {port} did not start:\n{log.read().decode()[-2000:]}")
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+@contextmanager
+def mock_upstream(core: int | None) -> Iterator[str]:
+    """The mock; yields its base URL."""
+    port = free_port()
+    with process(python("-m", "benchmarks.mock", str(port)), port, {}, core):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def reference(mock: str, core: int | None) -> Iterator[Running]:
+    """The bare async view in front of the mock, on the same server program and settings as LUKHAS."""
+    port = free_port()
+    command = python(
+        "-m", "uvicorn", "benchmarks.reference.asgi:application", "--port", str(port), "--loop", "uvloop",
+        "--http", "httptools", "--lifespan", "off", "--no-access-log", "--log-level", "warning", "--no-server-header",
+    )  # fmt: skip
+    with process(command, port, {"MOCK_URL": f"{mock}/chat/completions"}, core) as running:
+        yield running
+
+
+@contextmanager
+def lukhas(core: int | None, *, mock: str | None = None, model: str = "mock-model", **env: str) -> Iterator[Running]:
+    """LUKHAS as `make serve` runs it, everything on, with a data directory of its own."""
+    with ExitStack() as stack:
+        data = stack.enter_context(tempfile.TemporaryDirectory())
+        env = {"LUKHAS_DATA_DIR": data, "LUKHAS_PRELOAD_MODELS": "0", **env}
+        manage(env, "bootstrap", "--verbosity", "0")
+        key = manage(env, "create_api_key", "benchmark").strip()
+        if mock is not None:
+            manage(env, "add_upstream", "mock", mock)
+            manage(env, "add_model", "mock-model", "--upstream", "mock", "--upstream-model", "mock-upstream-model")
+        port = free_port()
+        command = python("manage.py", "serve", "--port", str(port))
+        running = stack.enter_context(process(command, port, env, core))
+        yield Running(port, running.process, key, model)
+
+
+def manage(env: Mapping[str, str], *arguments: str) -> str:
+    return subprocess.run(
+        python("manage.py", *arguments), cwd=ROOT, env={**os.environ, **QUIET, **env}, check=True, capture_output=True,
+        text=True,
+    ).stdout  # fmt: skip
+
+
+def load(core: int | None, **plan: Any) -> dict[str, Any]:
+    """Runs the load generator with a plan, see `benchmarks.load`."""
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
+    done = subprocess.run(
+        [*pinned, *python("-m", "benchmarks.load")], cwd=ROOT, env={**os.environ, **QUIET}, check=True,
+        input=json.dumps({"host": "127.0.0.1", **plan}), capture_output=True, text=True,
+    )  # fmt: skip
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
