@@ -1,4 +1,4 @@
-"""What a key may be allowed to do. This table is the only list of scopes; docs/accounts.md prints it."""
+"""What a key may be allowed to do. This table is the only list of scopes; docs/authentication.md prints it."""
 
 from collections.abc import Collection
 

@@ -49,7 +49,9 @@ _CHUNK_PIECES = 512
 _RUN_COST = 6
 # A cut after one of these parts no word and joins none: the tokeniser sets each apart anyway. `[` is left out, so
 # that a cut never falls inside `[SEP]`.
-_CUT = re.compile(r"(?s:.*)[\t\n\r !-/:-@\\\]^_`{-~\u3001-\u3003\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff03\uff0c\uff1f]")
+_CUT = re.compile(
+    r"(?s:.*)[\t\n\r !-/:-@\\\]^_`{-~\xa0\u3000-\u3003\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff03\uff0c\uff1f]"
+)
 
 
 class WeightsMissing(RuntimeError):
