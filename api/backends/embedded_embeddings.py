@@ -61,7 +61,7 @@ class EmbeddedEmbeddingsBackend(LocalBackend):
         return "fp_minilm"
 
     async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
-        texts = texts_of(request, call.target)
+        texts = await texts_of(request, call.target)
         try:
             if self.loaded and sum(map(len, texts)) <= INLINE_CHARACTERS:
                 pieces = self.model.tokenise(texts)
