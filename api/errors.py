@@ -16,6 +16,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from django.views import defaults
+from redis.exceptions import ConnectionError as CacheUnreachable
+from redis.exceptions import TimeoutError as CacheSilent
 from rest_framework import exceptions as drf
 
 from accounts.exceptions import CHALLENGE, KeyMissing, ScopeMissing
@@ -68,6 +70,8 @@ def _validation(exc: Any, exchange: Exchange) -> wire.APIError:
 def first_fault(detail: Any, path: str = "") -> tuple[str, drf.ErrorDetail]:
     """Path and detail of the first leaf: keys joined by dots, positions in brackets; DRF's own non-field errors
     belong to the object that holds them."""
+    if not detail:
+        return path, drf.ErrorDetail("Invalid input.", "invalid")
     if isinstance(detail, dict):
         key, inner = next(iter(detail.items()))
         if key == "non_field_errors":
@@ -75,7 +79,7 @@ def first_fault(detail: Any, path: str = "") -> tuple[str, drf.ErrorDetail]:
         step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
         return first_fault(inner, f"{path}{step}")
     if isinstance(detail, list):
-        at = next(at for at, item in enumerate(detail) if item)
+        at = next((at for at, item in enumerate(detail) if item), 0)
         inside = isinstance(detail[at], dict)
         return first_fault(detail[at], f"{path}[{at}]" if inside else path)
     return path, detail
@@ -97,6 +101,15 @@ def _api_exception(exc: Any, exchange: Exchange) -> wire.APIError:
     return error
 
 
+def _forbidden(exc: Any, exchange: Exchange) -> wire.APIError:
+    """403: what lacks is told where it is known."""
+    if hasattr(exc, "message"):
+        return _carried(exc, exchange)
+    error = wire.InvalidRequest("You have insufficient permissions for this operation.", code=ScopeMissing.code)
+    error.status_code = 403
+    return error
+
+
 def _throttled(exc: Any, exchange: Exchange) -> wire.APIError:
     headers = {} if exc.wait is None else {"retry-after": str(ceil(exc.wait))}
     error = wire.APIError(str(exc.detail), code="rate_limit_exceeded", headers=headers)
@@ -115,15 +128,16 @@ TRANSLATORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Translat
     (BadClientRequestId, lambda exc, exchange: wire.InvalidRequest(str(exc.detail), code="invalid_value")),
     (drf.ValidationError, _validation),
     (drf.ParseError, _parse_error),
-    (drf.UnsupportedMediaType, lambda exc, exchange: wire.UnsupportedContentType(exc.media_type)),
-    (drf.MethodNotAllowed, lambda exc, exchange: wire.MethodNotAllowed(exchange.method, exc.allowed)),
+    (drf.UnsupportedMediaType, lambda exc, exchange: wire.UnsupportedContentType(str(exc.detail))),
+    (drf.MethodNotAllowed, lambda exc, exchange: wire.MethodNotAllowed(exchange.method, getattr(exc, "allowed", ()))),
     (drf.NotAuthenticated, lambda exc, exchange: _carried(KeyMissing(), exchange)),
     (drf.Throttled, _throttled),
     (drf.NotFound, lambda exc, exchange: wire.UnknownRoute(exchange.method, exchange.path)),
     (Http404, lambda exc, exchange: wire.UnknownRoute(exchange.method, exchange.path)),
-    (DjangoPermissionDenied, lambda exc, exchange: _carried(ScopeMissing(("unknown",)), exchange)),
-    ((SuspiciousOperation, BadRequest, MultiPartParserError), lambda exc, exchange: wire.InvalidRequest(str(exc))),
+    ((DjangoPermissionDenied, drf.PermissionDenied), _forbidden),
+    ((SuspiciousOperation, BadRequest, MultiPartParserError), lambda exc, exchange: wire.InvalidRequest()),
     ((OperationalError, InterfaceError), lambda exc, exchange: wire.Overloaded("The database is not reachable.")),
+    ((CacheUnreachable, CacheSilent), lambda exc, exchange: wire.Overloaded("The cache is not reachable.")),
     (drf.APIException, _api_exception),
 )
 

@@ -36,6 +36,13 @@ from math import ceil
 
 from rest_framework.exceptions import APIException
 
+SHOWN_CHARACTERS = 200
+
+
+def clipped(told: str) -> str:
+    """What a caller sent, as far as an error repeats it."""
+    return told if len(told) <= SHOWN_CHARACTERS else f"{told[:SHOWN_CHARACTERS]}…"
+
 
 class APIError(APIException):
     """An error with OpenAI's four fields: message, type, param and code; and headers of its own, if any."""
@@ -96,7 +103,8 @@ class UnknownParameter(InvalidRequest):
     code = "unknown_parameter"
 
     def __init__(self, param: str) -> None:
-        super().__init__(f"Unknown parameter: '{param}'.", param=param)
+        name = clipped(param)
+        super().__init__(f"Unknown parameter: '{name}'.", param=name)
 
 
 class UnsupportedParameter(InvalidRequest):
@@ -153,7 +161,7 @@ class UnknownRoute(InvalidRequest):
     status_code = 404
 
     def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"Invalid URL ({method} {path})")
+        super().__init__(f"Invalid URL ({method} {clipped(path)})")
 
 
 class ModelNotFound(InvalidRequest):
@@ -161,7 +169,7 @@ class ModelNotFound(InvalidRequest):
     code = "model_not_found"
 
     def __init__(self, model: str) -> None:
-        super().__init__(f"The model `{model}` does not exist or you do not have access to it.", param="model")
+        super().__init__(f"The model `{clipped(model)}` does not exist or you do not have access to it.", param="model")
 
 
 class MethodNotAllowed(InvalidRequest):
@@ -195,8 +203,9 @@ class UnsupportedContentType(InvalidRequest):
     status_code = 415
     code = "unsupported_content_type"
 
-    def __init__(self, got: str) -> None:
-        super().__init__(f"Unsupported content type: '{got}'. This endpoint accepts 'application/json'.")
+    def __init__(self, complaint: str) -> None:
+        """`complaint` is a sentence that names what came; a caller's header is shown in it, so it is cut short."""
+        super().__init__(f"{clipped(complaint)} This endpoint accepts 'application/json'.")
 
 
 class RateLimited(APIError):

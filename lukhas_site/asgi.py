@@ -12,23 +12,20 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lukhas_site.settings")
 
 import django
-import structlog
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 from lukhas_site import telemetry
 
-telemetry.configure()  # before any handler is built, or its middleware is not seen
+TRACING = telemetry.configure()  # before any handler is built, or its middleware is not seen
 django.setup(set_prefix=False)
 
 from api import errors  # noqa: E402 - needs Django's apps to be ready
 from api.backends import registry  # noqa: E402 - likewise
-from api.backends.base import Backend  # noqa: E402 - likewise
 from lukhas_site.http.edge import Edge  # noqa: E402 - likewise
 from lukhas_site.http.exchange import Receive, Scope, Send  # noqa: E402 - likewise
 from lukhas_site.http.handler import ApiHandler, settle_memory  # noqa: E402 - likewise
-
-log = structlog.get_logger(__name__)
+from lukhas_site.loading import loader  # noqa: E402 - likewise
 
 
 class Roof:
@@ -53,37 +50,16 @@ class Roof:
         """The ASGI lifespan protocol: loads the models beside serving, closes what is open at the end."""
         await receive()
         if settings.LUKHAS_PRELOAD_MODELS:
-            self.loading = asyncio.create_task(preload())
+            self.loading = asyncio.create_task(loader.run())
         settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self.loading is not None:
             self.loading.cancel()
         await registry.close()
-        telemetry.flush()
+        if TRACING is not None:
+            await asyncio.to_thread(telemetry.flush, TRACING)
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def preload() -> None:
-    """Loads the models that the catalog needs, one after the other; a request may come first and will wait."""
-    try:
-        waiting = await registry.waiting_to_load()
-    except Exception as error:  # noqa: BLE001 - the server starts all the same, and /readyz tells
-        log.error("models_not_loaded", error=repr(error))
-        return
-    for backend in waiting:
-        await load(backend)
-
-
-async def load(backend: Backend) -> None:
-    """Loads one model off the event loop; a failure is logged, and told again to whoever asks the model."""
-    name = type(backend).__name__
-    try:
-        await asyncio.to_thread(backend.load)
-    except Exception as error:  # noqa: BLE001 - one model that cannot load must not take the others along
-        log.error("model_not_loaded", backend=name, error=repr(error))
-    else:
-        log.info("model_loaded", backend=name)
 
 
 application = Edge(Roof(), problem=errors.problem)

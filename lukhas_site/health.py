@@ -1,23 +1,27 @@
 """/healthz, /health and /readyz: is the process alive, and can it do its work?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import functools
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
 
 from api.backends import registry
-from lukhas_site.http.orm import in_database
+from api.views import documentation as documented
 from lukhas_site.http.views import AsyncAPIView
+from lukhas_site.loading import loader
 
-Check = Callable[[], Awaitable[str]]
+Check = Callable[[], Coroutine[Any, Any, str]]
 TIMEOUT = 1.0
 
 
@@ -32,7 +36,7 @@ class HealthView(AsyncAPIView):
     authentication_classes = ()
     permission_classes = ()
 
-    @extend_schema(operation_id="health", tags=["Health"], request=None, responses={200: dict}, auth=[])
+    @documented.health("getHealthz")
     async def get(self, request: HttpRequest) -> HttpResponse:
         try:
             guardian = guardian_state()
@@ -55,13 +59,21 @@ class HealthView(AsyncAPIView):
         )
 
 
+class HealthAliasView(HealthView):
+    """/healthz by its other name."""
+
+    @documented.health("getHealth")
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return await super().get(request)
+
+
 class ReadyView(AsyncAPIView):
     """200 when the server can do its work, 503 with what is missing when it cannot. Runs no model."""
 
     authentication_classes = ()
     permission_classes = ()
 
-    @extend_schema(operation_id="ready", tags=["Health"], request=None, responses={200: dict, 503: dict}, auth=[])
+    @documented.ready
     async def get(self, request: HttpRequest) -> HttpResponse:
         results = dict(zip(CHECKS, await asyncio.gather(*map(bounded, CHECKS.values())), strict=True))
         ready = all(result["ok"] for result in results.values())
@@ -69,66 +81,110 @@ class ReadyView(AsyncAPIView):
 
 
 async def bounded(check: Check) -> dict[str, Any]:
-    """The outcome of one check: `ok` and a word on it. A check that hangs is cut off after a second."""
-    try:
-        return {"ok": True, "detail": await asyncio.wait_for(check(), TIMEOUT)}
-    except TimeoutError:
+    """The outcome of one check: `ok` and a word on it. One that hangs is left alone after a second: waiting for it to
+    be cancelled could take as long as it hangs."""
+    asking = asyncio.ensure_future(check())
+    asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({asking}, timeout=TIMEOUT)
+    if not asking.done():
+        asking.cancel()
         return {"ok": False, "detail": f"no answer within {TIMEOUT:g} s"}
-    except Exception as error:  # noqa: BLE001 - any failure of a check is its result
-        return {"ok": False, "detail": type(error).__name__ if not isinstance(error, NotReady) else str(error)}
+    error = asking.exception()
+    if error is None:
+        return {"ok": True, "detail": asking.result()}
+    return {"ok": False, "detail": str(error) if isinstance(error, NotReady) else type(error).__name__}
 
 
 class NotReady(Exception):
     """A check's plain answer that something is missing; its text is shown."""
 
 
-def _ask_database() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+class InThread:
+    """A check that blocks, asked in a thread of its own: one that hangs keeps neither a request's thread nor the end
+    of the process waiting. While it hangs, those who ask again wait for the same answer."""
+
+    def __init__(self, ask: Callable[[], str]) -> None:
+        self._ask = ask
+        self._answer: Future[str] | None = None
+
+    async def __call__(self) -> str:
+        answer = self._answer
+        if answer is None or answer.done():
+            answer = self._answer = Future()
+            answer.set_running_or_notify_cancel()  # from now on nobody who gives up takes it from the others
+            threading.Thread(target=self._run, args=(answer,), name="readyz", daemon=True).start()
+        return await asyncio.wrap_future(answer)
+
+    def _run(self, answer: "Future[str]") -> None:
+        try:
+            answer.set_result(self._ask())
+        except BaseException as error:  # noqa: BLE001 - raised again where the answer is awaited
+            answer.set_exception(error)
+
+
+def ask_database() -> str:
+    """Takes a connection that is open, where there is a pool, and gives it back."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
     return connection.vendor
 
 
-def _ask_migrations() -> str:
-    executor = MigrationExecutor(connection)
-    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+def ask_migrations() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    finally:
+        connection.close()
     if waiting:
         raise NotReady(f"{len(waiting)} not applied: run manage.py migrate")
     return "applied"
 
 
-async def database() -> str:
-    return await in_database(_ask_database)
+@functools.cache
+def the_cache() -> BaseCache:
+    """The default cache for whichever thread asks. Django makes one a thread, each with connections of its own."""
+    return caches.create_connection("default")
 
 
-_migrated: list[str] = []
-
-
-async def migrations() -> str:
-    """Asked until they are applied; from then on they stay so."""
-    if not _migrated:
-        _migrated.append(await in_database(_ask_migrations))
-    return _migrated[0]
-
-
-async def shared_cache() -> str:
-    await cache.aset("readyz", 1, 10)
-    if await cache.aget("readyz") != 1:
+def ask_cache() -> str:
+    the_cache().set("readyz", 1, 10)
+    if the_cache().get("readyz") != 1:
         raise NotReady("does not keep what it is given")
     return str(settings.CACHES["default"]["BACKEND"]).rsplit(".", 1)[-1]
 
 
+class Once:
+    """A check that is asked until it is content; from then on it stays so."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._answer: str | None = None
+
+    async def __call__(self) -> str:
+        if self._answer is None:
+            self._answer = await self._check()
+        return self._answer
+
+
 async def models() -> str:
-    """Whether every embedded model in the catalog can answer without being loaded first."""
+    """Whether the embedded models of the catalog can answer without being loaded first."""
     missing = await registry.not_loaded()
     if missing and settings.LUKHAS_PRELOAD_MODELS:
-        raise NotReady(f"loading: {', '.join(missing)}")
-    return "loaded" if not missing else "loaded on first use"
+        if not loader.finished:
+            raise NotReady(f"loading: {', '.join(missing)}")
+        failed = [f"{kind} ({loader.failed[kind]})" for kind in missing if kind in loader.failed]
+        if failed:
+            raise NotReady(f"cannot be loaded: {', '.join(failed)}")
+    return f"loaded on first use: {', '.join(missing)}" if missing else "loaded"
 
 
 CHECKS: Mapping[str, Check] = {
-    "database": database,
-    "cache": shared_cache,
-    "migrations": migrations,
+    "database": InThread(ask_database),
+    "cache": InThread(ask_cache),
+    "migrations": Once(InThread(ask_migrations)),
     "models": models,
 }
 

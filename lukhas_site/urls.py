@@ -3,19 +3,19 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
+from api.views import pages
 from lukhas_site import health
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs"), name="home"),
     path("v1/", include("api.urls")),
     path("admin/", admin.site.urls),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("docs", pages.SwaggerView.as_view(), name="docs"),
+    path("redoc", pages.RedocView.as_view(), name="redoc"),
+    path("openapi.json", pages.DocumentView.as_view(), name="schema"),
     path("healthz", health.HealthView.as_view(), name="healthz"),
-    path("health", health.HealthView.as_view(), name="health"),
+    path("health", health.HealthAliasView.as_view(), name="health"),
     path("readyz", health.ReadyView.as_view(), name="readyz"),
 ]
 

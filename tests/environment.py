@@ -11,13 +11,16 @@ _data = tempfile.mkdtemp(prefix="lukhas-tests-")
 atexit.register(shutil.rmtree, _data, ignore_errors=True)
 
 OURS = ("LUKHAS_", "OTEL_", "DATABASE_URL", "REDIS_URL")
-COMPLETE = os.environ.get("LUKHAS_TESTS_COMPLETE", "")
+# What is for the tests themselves: they can be run on another database than SQLite.
+KEPT = {name: os.environ[name] for name in ("LUKHAS_TESTS_COMPLETE", "LUKHAS_TESTS_WITHOUT") if name in os.environ}
+DATABASE_URL = os.environ.get("LUKHAS_TESTS_DATABASE_URL", "")
 
 for _name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[_name]
 
 os.environ.update(
-    LUKHAS_TESTS_COMPLETE=COMPLETE,
+    **KEPT,
+    DATABASE_URL=DATABASE_URL,
     LUKHAS_DATA_DIR=_data,
     SECRET_KEY="only-for-tests-" + "x" * 40,
     LUKHAS_PRELOAD_MODELS="0",
@@ -26,3 +29,10 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="true",
 )
+
+
+def pytest_report_header() -> str:
+    """The database that the tests run on, among the first lines of the report."""
+    from django.db import connection
+
+    return f"database: {connection.vendor}"

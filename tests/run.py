@@ -1,50 +1,67 @@
 """`make test`: the whole suite with coverage; what needs a server that this machine has not is left out by name.
 
-LUKHAS_TESTS_COMPLETE=1 makes a left-out test a failure, as in continuous integration. Arguments go to pytest, and
-then coverage is not judged: part of the suite cannot reach it.
+LUKHAS_TESTS_COMPLETE=1 makes a left-out module a failure, as in continuous integration. LUKHAS_TESTS_WITHOUT=redis
+plays a machine without it. Arguments go to pytest, and then coverage is not judged: part of the suite cannot reach it.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.binaries import NAMES, find
+
 ROOT = Path(__file__).resolve().parent.parent
-SERVERS = {"postgres": "PostgreSQL", "redis": "Redis"}
+FOLDERS = ("accounts", "analytics", "api", "features", "lukhas_site", "tests")
 
 
-def available(kind: str) -> bool:
-    """Whether the machine has the server's binary."""
-    if kind == "redis":
-        return shutil.which("redis-server") is not None
-    return shutil.which("postgres") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+def kinds(path: Path) -> set[str]:
+    """What a module needs, by the end of its name: `test_workers_postgres_redis.py` needs both."""
+    needed = set()
+    for word in reversed(path.stem.split("_")):
+        if word not in NAMES:
+            break
+        needed.add(word)
+    return needed
 
 
-def modules(kind: str) -> list[str]:
-    """The modules of source and tests that need this server."""
-    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(f"*/**/*_{kind}.py"))
+def modules() -> dict[str, set[str]]:
+    """The modules of source and tests that need a server or the browser, and which."""
+    paths = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    needs = {str(path.relative_to(ROOT)): kinds(path) for path in paths}
+    return {path: needed for path, needed in sorted(needs.items()) if needed}
+
+
+def left_out() -> list[str]:
+    """The modules that cannot run here; prints them by what is missing."""
+    missing = {kind for kind in NAMES if find(kind) is None}
+    needs = modules()
+    for kind in sorted(missing):
+        names = [path for path, needed in needs.items() if kind in needed]
+        print(f"No {NAMES[kind]} on this machine. Left out: {', '.join(names) or 'nothing'}", flush=True)
+    return [path for path, needed in needs.items() if needed & missing]
 
 
 def main(arguments: list[str]) -> int:
-    left_out = [path for kind in SERVERS if not available(kind) for path in modules(kind)]
-    command = [sys.executable, "-m", "pytest", *(f"--ignore={path}" for path in left_out), *arguments]
-    environment = {**os.environ, "COVERAGE_FILE": str(ROOT / ".coverage")}
-    for kind, name in SERVERS.items():
-        if not available(kind):
-            print(f"No {name} on this machine. Left out: {', '.join(modules(kind)) or 'nothing'}", flush=True)
-    coverage = [sys.executable, "-m", "coverage"]
-    subprocess.run([*coverage, "erase"], cwd=ROOT, env=environment, check=True)
-    status = subprocess.run([*coverage, "run", *command[1:]], cwd=ROOT, env=environment, check=False).returncode
+    """Runs the suite; returns the exit status."""
+    absent = left_out()
+    if absent and os.environ.get("LUKHAS_TESTS_COMPLETE"):
+        print("Tests are left out, and with LUKHAS_TESTS_COMPLETE that is a failure.")
+        return 1
+    environment = {"COVERAGE_FILE": str(ROOT / ".coverage"), **os.environ}
+    ignored = [f"--ignore={path}" for path in absent]
+
+    def coverage(*command: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-m", "coverage", *command], cwd=ROOT, env=environment, check=False
+        ).returncode
+
+    coverage("erase")
+    status = coverage("run", "-m", "pytest", *ignored, *arguments)
     if arguments:
         return status
-    subprocess.run([*coverage, "combine", "-q"], cwd=ROOT, env=environment, check=True)
-    omit = [f"--omit={','.join(['*/migrations/*', *left_out])}"] if left_out else []
-    judged = subprocess.run([*coverage, "report", *omit], cwd=ROOT, env=environment, check=False).returncode
-    if left_out and os.environ.get("LUKHAS_TESTS_COMPLETE"):
-        print("Tests were left out, and here that is a failure.")
-        return 1
-    return status or judged
+    omitted = [f"--omit={','.join(['*/migrations/*', *absent])}"] if absent else []
+    return coverage("combine", "-q") or coverage("report", *omitted) or status
 
 
 if __name__ == "__main__":

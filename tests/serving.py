@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
@@ -12,14 +12,14 @@ import uvicorn
 class Server:
     """`with Server(application) as url`: serves on a free loopback port until the block ends."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, *, lifespan: Literal["on", "off"] = "on") -> None:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         config = uvicorn.Config(
             application,
             loop="uvloop",
             http="httptools",
-            lifespan="on",
+            lifespan=lifespan,
             log_config=None,
             access_log=False,
             server_header=False,

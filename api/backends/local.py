@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -10,9 +10,12 @@ import orjson
 
 from api import rendering
 from api.backends.base import Backend, Call, Delta, TextDelta, Usage, Vectors
-from api.exceptions import UnknownParameter, UnsupportedParameter
+from api.exceptions import InvalidValue, UnknownParameter, UnsupportedParameter, UnsupportedValue
 from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
+
+MOST_CHOICES = 2_048
+"""Choices of one legacy completion: each prompt has `n` of them."""
 
 
 class LocalBackend(Backend):
@@ -20,10 +23,12 @@ class LocalBackend(Backend):
     deltas and vectors.
 
     A parameter of OpenAI's specification that is not in the backend's set is refused as `unsupported_parameter`,
-    one that is not in the specification as `unknown_parameter`; null counts as absent.
+    one that is not in the specification as `unknown_parameter`; null counts as absent. `CHAT_VALUES` names those
+    that are honoured with some values only. Tools that are not functions are refused.
     """
 
     CHAT_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
+    CHAT_VALUES: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     COMPLETION_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
     EMBEDDING_PARAMETERS: ClassVar[frozenset[str]] = frozenset()
 
@@ -44,7 +49,7 @@ class LocalBackend(Backend):
         """The embeddings of all inputs, in their order."""
 
     async def chat(self, request: ChatRequest, call: Call) -> bytes:
-        refuse_others(request.body, CHAT, self.CHAT_PARAMETERS)
+        self._refuse_chat(request.body)
         head = self._head("chatcmpl", call)
         deltas = [delta async for delta in self.chat_deltas(request, call)]
         call.finish_reasons = _finish_reasons(deltas)
@@ -53,7 +58,7 @@ class LocalBackend(Backend):
         )
 
     async def stream_chat(self, request: ChatRequest, call: Call) -> AsyncGenerator[bytes]:
-        refuse_others(request.body, CHAT, self.CHAT_PARAMETERS)
+        self._refuse_chat(request.body)
         chunks = rendering.ChatChunks(**self._head("chatcmpl", call), include_usage=request.include_usage)
         async with aclosing(self.chat_deltas(request, call)) as deltas:
             async for delta in deltas:
@@ -64,7 +69,7 @@ class LocalBackend(Backend):
         yield rendering.DONE
 
     async def complete(self, request: CompletionRequest, call: Call) -> bytes:
-        refuse_others(request.body, COMPLETIONS, self.COMPLETION_PARAMETERS)
+        self._refuse_completion(request)
         head = self._head("cmpl", call)
         deltas = [delta async for delta in self.completion_deltas(request, call)]
         call.finish_reasons = _finish_reasons(deltas)
@@ -72,7 +77,7 @@ class LocalBackend(Backend):
         return orjson.dumps(rendering.text_completion(**head, deltas=deltas, choices=choices, used=_known(call)))
 
     async def stream_complete(self, request: CompletionRequest, call: Call) -> AsyncGenerator[bytes]:
-        refuse_others(request.body, COMPLETIONS, self.COMPLETION_PARAMETERS)
+        self._refuse_completion(request)
         chunks = rendering.TextChunks(**self._head("cmpl", call), include_usage=request.include_usage)
         async with aclosing(self.completion_deltas(request, call)) as deltas:
             async for delta in deltas:
@@ -88,6 +93,20 @@ class LocalBackend(Backend):
         call.usage = Usage(vectors.input_tokens)
         return rendering.embeddings(vectors, model=call.target.model, encoding_format=request.encoding_format)
 
+    def _refuse_chat(self, body: JSONObject) -> None:
+        refuse_others(body, CHAT, self.CHAT_PARAMETERS)
+        refuse_values(body, self.CHAT_VALUES)
+        refuse_other_tools(body)
+
+    def _refuse_completion(self, request: CompletionRequest) -> None:
+        refuse_others(request.body, COMPLETIONS, self.COMPLETION_PARAMETERS)
+        if len(request.prompts) * request.sampling.n > MOST_CHOICES:
+            raise InvalidValue(
+                f"Invalid 'n': {request.sampling.n} choices for each of {len(request.prompts)} prompts are more than "
+                f"{MOST_CHOICES}.",
+                param="n",
+            )
+
     def _head(self, prefix: str, call: Call) -> dict[str, Any]:
         call.response_id = rendering.new_id(prefix)
         return {
@@ -98,12 +117,39 @@ class LocalBackend(Backend):
         }
 
 
-def refuse_others(body: Any, known: frozenset[str], honoured: frozenset[str]) -> None:
+def refuse_others(body: JSONObject, known: frozenset[str], honoured: frozenset[str]) -> None:
     """Raises `UnknownParameter` or `UnsupportedParameter` for the first parameter that is not honoured."""
     for name, value in body.items():
         if name in honoured or (value is None and name in known):
             continue
         raise UnsupportedParameter(name) if name in known else UnknownParameter(name)
+
+
+def refuse_values(body: JSONObject, honoured: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raises `UnsupportedValue` for a parameter whose value is none of those that are honoured."""
+    for name, values in honoured.items():
+        if body.get(name) is not None and body[name] not in values:
+            shown = " and ".join(orjson.dumps(value).decode() for value in values)
+            raise UnsupportedValue(
+                f"Unsupported value: '{name}' does not support this value with this model. Supported values are: "
+                f"{shown}.",
+                param=name,
+            )
+
+
+def refuse_other_tools(body: JSONObject) -> None:
+    """Raises `UnsupportedValue` for a tool, or a choice of tools, that the specification has but no model here: custom
+    tools and lists of allowed ones."""
+    choice = body.get("tool_choice")
+    named = [(f"tools[{at}].type", tool["type"]) for at, tool in enumerate(body.get("tools") or ())]
+    if isinstance(choice, dict):
+        named.append(("tool_choice.type", choice["type"]))
+    for param, kind in named:
+        if kind != "function":
+            raise UnsupportedValue(
+                f"Unsupported value: '{kind}' is not supported with this model. Supported values are: 'function'.",
+                param=param,
+            )
 
 
 def _finish_reasons(deltas: Iterable[Delta | TextDelta]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema
 
+from api.engines.llama_form import check_form, check_size
 from api.engines.llama_grammar import Path, Rules, SchemaNotHeld, compact, literal
 from api.engines.llama_merging import ANNOTATIONS, NotMergeable, apart, both, inferred_type
 from api.engines.llama_numerals import FORMATS, NoNumber, integer, number
@@ -20,7 +21,7 @@ LONGEST = 1_000
 """Characters of a string and items of an array whose number the schema bounds or leaves open above."""
 
 _MOST_LEVELS = 64
-_MOST_NODES = 10_000
+_META = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
 
 _NEVER_HELD = frozenset({"not", "if", "then", "else", "pattern", "multipleOf", "$dynamicRef", "$recursiveRef"}) | {
     *("dependentRequired", "dependentSchemas", "dependencies", "propertyNames", "patternProperties"),
@@ -46,13 +47,8 @@ def grammar(schema: Any, *, strict: bool) -> str:
 def add_schema(rules: Rules, schema: Any, *, strict: bool) -> str:
     """Adds what the schema needs to the rules, and returns the name of the rule that is the schema. Raises
     SchemaNotHeld."""
-    _check_size(schema)
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise SchemaNotHeld(tuple(str(step) for step in error.absolute_path), error.message[:200]) from error
-    except RecursionError as error:
-        raise SchemaNotHeld((), "the schema is nested too deeply") from error
+    check_size(schema)
+    check_form(schema)
     return _Converter(rules, schema, strict=strict).rule(schema, (), frozenset())
 
 
@@ -125,7 +121,7 @@ class _Converter:
                 place = place[step]
             else:
                 raise SchemaNotHeld(path, f"the reference '{name[:100]}' leads nowhere")
-        if not isinstance(place, dict | bool):
+        if not _META.is_valid(place):  # whatever stands where no keyword expects a schema
             raise SchemaNotHeld(path, f"the reference '{name[:100]}' leads to no schema")
         return place
 
@@ -259,17 +255,6 @@ class _Converter:
             first = begun if required else f"{begun} | {first}"
             later = self.rules.add(more if required else f"({more}) | {later}")
         return f"({first})"
-
-
-def _check_size(schema: Any) -> None:
-    """Raises for a schema that it would take seconds to look at."""
-    left, nodes = [schema], 0
-    while left:
-        one = left.pop()
-        nodes += 1
-        if nodes > _MOST_NODES:
-            raise SchemaNotHeld((), "the schema is too large")
-        left.extend(one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
 
 
 def _idle(schema: Mapping[str, Any]) -> set[str]:

@@ -9,6 +9,7 @@ from api.requests import ChatRequest, ResponseFormat, Sampling, ToolChoice
 from api.serializers.fields import Array, Flag, Integer, Metadata, Number, Object, OneOf, Text
 from api.serializers.messages import Messages, check_order
 from api.serializers.tools import (
+    FunctionCallField,
     LogitBias,
     ResponseFormatField,
     Stop,
@@ -63,7 +64,7 @@ class ChatSerializer(SparseSerializer):
     prediction = Object(**OPTIONAL)
     web_search_options = Object(**OPTIONAL)
     functions = Array(**OPTIONAL, min_length=1, max_length=128)
-    function_call = ToolChoiceField(**OPTIONAL)
+    function_call = FunctionCallField(**OPTIONAL)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         only_when_streaming(attrs)
@@ -75,7 +76,7 @@ class ChatSerializer(SparseSerializer):
         choice: ToolChoice | None = attrs.get("tool_choice")
         tools = attrs.get("tools") or ()
         for name in ("tool_choice", "parallel_tool_calls"):
-            if attrs.get(name) is not None and not tools:
+            if attrs.get(name) is not None and attrs.get("tools") is None:
                 raise InvalidValue(f"'{name}' is only allowed when 'tools' are specified.", param=name)
         if choice is not None and choice.name is not None and choice.name not in {tool.name for tool in tools}:
             raise InvalidValue(

@@ -101,7 +101,7 @@ class Text(WireField, serializers.CharField):
     expected = "a string"
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trim_whitespace=False, **kwargs)
+        super().__init__(trim_whitespace=False, allow_blank=True, **kwargs)
         self.validators = []
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -127,7 +127,9 @@ class Integer(WireField, serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             if isinstance(data, float) and data.is_integer() and abs(data) >= 2**53:
                 # Integers of more than 64 bits arrive as decimals: out of range, not of the wrong type.
-                check_range(self.param, data, self.min_value or -(2**63), self.max_value or 2**63 - 1, "integer")
+                least = -(2**63) if self.min_value is None else self.min_value
+                most = 2**63 - 1 if self.max_value is None else self.max_value
+                check_range(self.param, data, least, most, "integer")
             raise self.wrong_type(data)
         check_range(self.param, data, self.min_value, self.max_value, "integer")
         return data

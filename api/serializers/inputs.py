@@ -11,7 +11,12 @@ from api.serializers.fields import WireField, check_length, kind_of
 def shapes(longest: int | None, least: int) -> dict[str, Any]:
     """The schema of all four: arrays of at most `longest` token ids, texts of at least `least` characters."""
     string = {"type": "string", **({"minLength": least} if least else {})}
-    tokens = {"type": "array", "minItems": 1, **({"maxItems": longest} if longest else {}), "items": {"type": "integer"}}
+    tokens = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "integer"},
+        **({"maxItems": longest} if longest else {}),
+    }
     many = {"type": "array", "minItems": 1, "maxItems": 2048}
     return {"oneOf": [string, {**many, "items": string}, tokens, {**many, "items": tokens}]}
 

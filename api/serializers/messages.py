@@ -7,6 +7,8 @@ from api.exceptions import InvalidRequest, InvalidType, MissingParameter
 from api.serializers.fields import Array, check_length, kind_of, unsupported_choice
 
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
+MOST_CHARACTERS = 10_485_760
+"""Of one content or part of one, as OpenAI has it."""
 PARTS = ("text", "image_url", "input_audio", "file", "refusal")
 
 
@@ -55,6 +57,12 @@ def check_assistant(path: str, message: dict[str, Any]) -> None:
         for at, call in enumerate(calls):
             check_tool_call(f"{path}.tool_calls[{at}]", call)
     _optional_string(path, message, "refusal")
+    if message.get("function_call") is not None:
+        called = _object(path, message, "function_call")
+        _string(f"{path}.function_call", called, "name")
+        _string(f"{path}.function_call", called, "arguments")
+    if message.get("audio") is not None:
+        _string(f"{path}.audio", _object(path, message, "audio"), "id")
     others = ("tool_calls", "function_call", "audio", "refusal")
     if message.get("content") is not None:
         check_content(f"{path}.content", message)
@@ -70,6 +78,7 @@ def check_content(path: str, message: dict[str, Any]) -> None:
         raise MissingParameter(path)
     content = message["content"]
     if isinstance(content, str):
+        check_length(path, content, 0, MOST_CHARACTERS, "string")
         return
     if not isinstance(content, list):
         raise InvalidType(path, "one of a string or array of objects", kind_of(content))
@@ -86,7 +95,7 @@ def check_part(path: str, part: Any) -> None:
     if kind not in PARTS:
         raise unsupported_choice(kind, PARTS, f"{path}.type")
     if kind in ("text", "refusal"):
-        _string(path, part, kind)
+        check_length(f"{path}.{kind}", _string(path, part, kind), 0, MOST_CHARACTERS, "string")
     else:
         _object(path, part, kind)
 
@@ -124,9 +133,10 @@ def check_order(messages: list[dict[str, Any]], param: str = "messages") -> None
 def _refuse_unanswered(open_calls: dict[str, int], param: str) -> None:
     if open_calls:
         at = next(iter(open_calls.values()))
+        ids = ", ".join(identity[:64] for identity in [*open_calls][:8])
         raise InvalidRequest(
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-            f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(open_calls)}",
+            f"'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
             param=f"{param}[{at}]",
         )
 

@@ -9,6 +9,8 @@ from api.exceptions import InvalidRequest, InvalidType, InvalidValue, MissingPar
 from api.requests import ResponseFormat, Tool, ToolChoice
 from api.serializers.fields import Array, Object, WireField, check_length, kind_of, unsupported_choice
 
+TOOLS = ("function", "custom")
+CHOICES = ("function", "custom", "allowed_tools")
 MODES: tuple[Literal["none"], Literal["auto"], Literal["required"]] = ("none", "auto", "required")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
@@ -60,23 +62,28 @@ def check_name(path: str, name: str) -> str:
     }
 )
 class Tools(Array):
-    """1–128 tools. Only functions are told apart; tools of another type are an error of their own."""
+    """1–128 tools, of which the functions are what becomes of it. Custom tools are for upstreams, and for the other
+    backends to refuse."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_length=1, max_length=128, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        return tuple(self._tool(f"{self.param}[{at}]", tool) for at, tool in enumerate(super().to_internal_value(data)))
+        tools = [self._tool(f"{self.param}[{at}]", tool) for at, tool in enumerate(super().to_internal_value(data))]
+        return tuple(tool for tool in tools if tool is not None)
 
     @staticmethod
-    def _tool(path: str, tool: Any) -> Tool:
+    def _tool(path: str, tool: Any) -> Tool | None:
         if not isinstance(tool, dict):
             raise InvalidType(path, "an object", kind_of(tool))
         kind = member(path, tool, "type", str, "a string", needed=True)
-        if kind != "function":
-            raise unsupported_choice(kind, ("function",), f"{path}.type")
-        function = member(path, tool, "function", dict, "an object", needed=True)
-        path = f"{path}.function"
+        if kind not in TOOLS:
+            raise unsupported_choice(kind, TOOLS, f"{path}.type")
+        function = member(path, tool, kind, dict, "an object", needed=True)
+        path = f"{path}.{kind}"
+        if kind == "custom":
+            check_name(f"{path}.name", member(path, function, "name", str, "a string", needed=True))
+            return None
         return Tool(
             name=check_name(f"{path}.name", member(path, function, "name", str, "a string", needed=True)),
             description=member(path, function, "description", str, "a string") or "",
@@ -105,9 +112,10 @@ class Tools(Array):
     }
 )
 class ToolChoiceField(WireField):
-    """`none`, `auto`, `required`, or the function to call."""
+    """`none`, `auto`, `required`, or the function to call. What else the specification has, custom tools and lists of
+    allowed ones, is for upstreams: None here, and for the other backends to refuse."""
 
-    def to_internal_value(self, data: Any) -> ToolChoice:
+    def to_internal_value(self, data: Any) -> ToolChoice | None:
         if isinstance(data, str):
             modes = {mode: ToolChoice(mode) for mode in MODES}
             if data not in modes:
@@ -116,13 +124,41 @@ class ToolChoiceField(WireField):
         if not isinstance(data, dict):
             raise InvalidType(self.param, "one of a string or object", kind_of(data))
         kind = member(self.param, data, "type", str, "a string", needed=True)
+        if kind not in CHOICES:
+            raise unsupported_choice(kind, CHOICES, f"{self.param}.type")
+        function = member(self.param, data, kind, dict, "an object", needed=True)
         if kind != "function":
-            raise unsupported_choice(kind, ("function",), f"{self.param}.type")
-        function = member(self.param, data, "function", dict, "an object", needed=True)
+            return None
         return ToolChoice("function", member(f"{self.param}.function", function, "name", str, "a string", needed=True))
 
     def to_representation(self, value: Any) -> Any:
         """Only requests hold a tool choice; it is shown as it was given."""
+        return value
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": ["none", "auto"]},
+            {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
+        ]
+    }
+)
+class FunctionCallField(WireField):
+    """The older name of a tool choice: `none`, `auto`, or an object with the name of the function."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            if data not in ("none", "auto"):
+                raise unsupported_choice(data, ("none", "auto"), self.param)
+        elif not isinstance(data, dict):
+            raise InvalidType(self.param, "one of a string or object", kind_of(data))
+        else:
+            member(self.param, data, "name", str, "a string", needed=True)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Only requests hold a function call; it is shown as it was given."""
         return value
 
 

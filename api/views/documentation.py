@@ -1,16 +1,22 @@
 """What the OpenAPI document says of each endpoint: the decorators of the views, each named after what it documents."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from api.schema import authentication, chat as chats, completions as texts, embeddings as vectors
-from api.schema import errors, fields, health as states, messages, models as catalogs
+from api.schema import authentication, errors, fields, messages
+from api.schema import chat as chats
+from api.schema import completions as texts
+from api.schema import embeddings as vectors
+from api.schema import health as states
+from api.schema import models as catalogs
 from api.schema.shapes import Shape, answers, requests
 from api.serializers.chat import ChatSerializer
 from api.serializers.completions import CompletionSerializer
 from api.serializers.embeddings import EmbeddingSerializer
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 EXTENSIONS = (authentication, fields, messages)
 """drf-spectacular finds its extensions once their modules are imported."""
@@ -29,7 +35,7 @@ def answer(shape: Shape, description: str, examples: Mapping[str, Any]) -> OpenA
 
 def inference_errors(particular: errors.Examples) -> dict[int, OpenApiResponse]:
     """The errors of an endpoint that asks a model; those of 400 that are its own first."""
-    wrong = {400: errors.NOT_JSON | particular}
+    wrong = {400: {**errors.NOT_JSON, **particular}}
     return errors.responses(wrong, errors.ANYWHERE, errors.WITH_KEY, errors.WITH_MODEL, errors.INFERENCE)
 
 
@@ -94,7 +100,7 @@ model = extend_schema(
 )
 
 
-def health(operation_id: str) -> Any:
+def health(operation_id: str) -> Callable[[Handler], Handler]:
     """The decorator of /healthz, or of another name of it."""
     return extend_schema(
         operation_id=operation_id,

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 
 class SparseSerializer(serializers.Serializer[Any]):
@@ -32,7 +33,8 @@ class SparseSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
-            self.fail("invalid", datatype=type(data).__name__)
+            message = self.error_messages["invalid"].format(datatype=type(data).__name__)
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [message]}, code="invalid")
         result: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         fields = self._writable

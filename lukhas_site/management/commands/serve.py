@@ -6,6 +6,8 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from lukhas_site.environment import POSTGRESQL
+
 GRACE_SECONDS = 30
 
 
@@ -21,12 +23,12 @@ class Command(BaseCommand):
         workers = options["workers"]
         if workers < 1:
             raise CommandError("--workers must be at least 1.")
-        missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not getattr(settings, name)]
-        if workers > 1 and missing:
+        if workers > 1 and (missing := unshared()):
             raise CommandError(
                 f"{workers} workers need {' and '.join(missing)}: SQLite and a cache inside one process cannot be "
-                "shared. Set them, or serve with one worker."
+                "shared. Set what is missing, or serve with one worker."
             )
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # empty without `bootstrap`, but no cause to complain
         uvicorn.run(
             "lukhas_site.asgi:application",
             host=options["host"],
@@ -41,3 +43,13 @@ class Command(BaseCommand):
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+
+
+def unshared() -> list[str]:
+    """What several processes would need and do not have."""
+    missing = []
+    if settings.DATABASES["default"]["ENGINE"] != POSTGRESQL:
+        missing.append("a DATABASE_URL of PostgreSQL")
+    if not settings.REDIS_URL:
+        missing.append("REDIS_URL")
+    return missing

@@ -1,0 +1,186 @@
+"""The OpenAPI document: complete, valid, as committed, and true of what the server takes and sends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from tests import openapi
+
+SNAPSHOT = Path(__file__).resolve().parents[2] / "openapi.yaml"
+OPERATIONS = {operation["operationId"]: (method, path, operation) for method, path, operation in openapi.operations()}
+INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding"}
+NO_KEY = {"getHealthz", "getHealth", "getReadiness"}
+ERRORS = {
+    **{name: {400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503, 504} for name in INFERENCE},
+    "listModels": {400, 401, 403, 405, 413, 429, 500, 503},
+    "retrieveModel": {400, 401, 403, 404, 405, 413, 429, 500, 503},
+    **{name: {400, 405, 413, 500} for name in NO_KEY},
+}
+REQUEST_EXAMPLES = [
+    pytest.param(path, example, id=f"{name}-{title}")
+    for name, (_, path, operation) in OPERATIONS.items()
+    if "requestBody" in operation
+    for title, example in openapi.examples(operation["requestBody"]["content"]["application/json"]).items()
+]
+
+
+def contents(operation: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Status, media type and content of every answer of an operation that has a body."""
+    return [
+        (status, media_type, content)
+        for status, response in operation["responses"].items()
+        for media_type, content in openapi.resolved(response).get("content", {}).items()
+    ]
+
+
+def schema_of(path: str, method: str, status: int, media_type: str = "application/json") -> dict[str, Any]:
+    response = openapi.resolved(openapi.document()["paths"][path][method]["responses"][str(status)])
+    return response["content"][media_type]["schema"]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    OpenAPIV30SpecValidator(openapi.document()).validate()
+    assert openapi.document()["openapi"] == "3.0.3"
+
+
+def test_the_committed_snapshot_is_what_the_server_serves(anonymous: httpx.Client) -> None:
+    served = anonymous.get("/openapi.json")
+    assert served.status_code == 200
+    assert yaml.safe_load(SNAPSHOT.read_text()) == served.json(), "The document changed: run `make schema`."
+    rendered = OpenApiYamlRenderer().render(openapi.document(), renderer_context={})
+    assert SNAPSHOT.read_bytes() == rendered, "The document changed: run `make schema`."
+
+
+def test_a_current_copy_of_the_document_is_not_sent_again(anonymous: httpx.Client) -> None:
+    tag = anonymous.get("/openapi.json", headers={"Accept-Encoding": "identity"}).headers["etag"]
+    again = anonymous.get("/openapi.json", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert anonymous.get("/openapi.json", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_every_endpoint_is_described_under_openais_operation_ids() -> None:
+    assert {name: (method, path) for name, (method, path, _) in OPERATIONS.items()} == {
+        "createChatCompletion": ("post", "/v1/chat/completions"),
+        "createCompletion": ("post", "/v1/completions"),
+        "createEmbedding": ("post", "/v1/embeddings"),
+        "listModels": ("get", "/v1/models"),
+        "retrieveModel": ("get", "/v1/models/{model_id}"),
+        "getHealthz": ("get", "/healthz"),
+        "getHealth": ("get", "/health"),
+        "getReadiness": ("get", "/readyz"),
+    }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_tells_each_error_it_can_give(name: str) -> None:
+    operation = OPERATIONS[name][2]
+    for status in ERRORS[name]:
+        response = openapi.resolved(operation["responses"][str(status)])
+        content = response["content"]["application/json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+        assert openapi.examples(content)
+        assert response["description"]
+    told = {int(status) for status in operation["responses"] if int(status) >= 400}
+    assert told == ERRORS[name] | ({503} if name == "getReadiness" else set())
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_needs_a_key_says_so(name: str) -> None:
+    assert OPERATIONS[name][2].get("security") == (None if name in NO_KEY else [{"ApiKeyAuth": []}])
+    scheme = openapi.document()["components"]["securitySchemes"]["ApiKeyAuth"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_example_is_of_the_shape_it_illustrates(name: str) -> None:
+    operation = OPERATIONS[name][2]
+    for _, _, content in contents(operation):
+        shown = openapi.examples(content)
+        assert shown
+        for example in shown.values():
+            openapi.check(example, content["schema"])
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]["application/json"]
+        assert len(openapi.examples(content)) >= 4
+        for example in openapi.examples(content).values():
+            openapi.check(example, content["schema"])
+
+
+def test_a_value_of_another_shape_is_told_apart() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        openapi.check({"error": {"message": "no type"}}, {"$ref": "#/components/schemas/ErrorResponse"})
+    with pytest.raises(jsonschema.ValidationError):
+        openapi.check({"model": None}, {"$ref": "#/components/schemas/CreateEmbeddingRequest"})
+
+
+@pytest.mark.parametrize(("path", "example"), REQUEST_EXAMPLES)
+def test_every_request_example_is_answered_as_described(
+    client: httpx.Client, path: str, example: dict[str, Any]
+) -> None:
+    response = client.post(path, json={**example, "model": "lukhas-echo-1"})
+    assert response.status_code == 200, response.text
+    media_type = response.headers["content-type"].partition(";")[0]
+    assert media_type == ("text/event-stream" if example.get("stream") else "application/json")
+    schema = schema_of(path, "post", 200, media_type)
+    if media_type == "application/json":
+        openapi.check(response.json(), schema)
+    else:
+        events = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line.startswith("data: ")]
+        assert events.pop() == "[DONE]"
+        assert events
+        for event in events:
+            openapi.check(json.loads(event), schema)
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("/v1/models", "/v1/models"),
+        ("/v1/models/{model_id}", "/v1/models/lukhas-echo-1"),
+        ("/healthz", "/healthz"),
+        ("/health", "/health"),
+        ("/readyz", "/readyz"),
+    ],
+)
+def test_what_is_read_is_as_described(client: httpx.Client, template: str, path: str) -> None:
+    response = client.get(path)
+    openapi.check(response.json(), schema_of(template, "get", response.status_code))
+    described = openapi.document()["paths"][template]["get"]["responses"][str(response.status_code)]["headers"]
+    for name, reference in described.items():
+        header = openapi.resolved(reference)
+        if header["required"]:
+            assert name in response.headers
+        if name in response.headers and header["schema"]["type"] == "string":
+            openapi.check(response.headers[name], header["schema"])
+
+
+def test_errors_are_as_described(client: httpx.Client, anonymous: httpx.Client) -> None:
+    path = "/v1/chat/completions"
+    found = [
+        client.post(path, json={}),
+        anonymous.post(path, json={}),
+        client.get(path),
+        client.post(path, content=b"{}", headers={"Content-Type": "text/plain"}),
+        client.post(path, json={"model": "gpt-9", "messages": [{"role": "user", "content": "Hi"}]}),
+    ]
+    assert [response.status_code for response in found] == [400, 401, 405, 415, 404]
+    for response in found:
+        described = openapi.resolved(openapi.document()["paths"][path]["post"]["responses"][str(response.status_code)])
+        openapi.check(response.json(), described["content"]["application/json"]["schema"])
+        required = {name for name, at in described["headers"].items() if openapi.resolved(at)["required"]}
+        assert required <= {name for name in required if name in response.headers}, response.headers
+
+
+def test_an_example_under_the_wrong_status_is_a_mistake() -> None:
+    from api.exceptions import ServerError
+    from api.schema.errors import example
+
+    with pytest.raises(ValueError, match="500, not 400"):
+        example("Crash", 400, ServerError())

@@ -1,0 +1,103 @@
+"""A throwaway PostgreSQL for the whole run, by pytest-postgresql, and an empty database for each test.
+
+PostgreSQL refuses to run as root. So where the tests do, the server is started as another user, in a directory of that
+user's, and pytest-postgresql is told of it; else it starts one itself.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pytest_postgresql import factories
+from pytest_postgresql.janitor import DatabaseJanitor
+
+from tests.binaries import find
+from tests.processes import free_port
+
+OTHER_USER = "postgres"
+BIN = (find("postgres") or Path("pg_ctl")).parent
+
+
+@dataclass
+class Running:
+    """A server that this module started: what pytest-postgresql wants to know of it."""
+
+    port: int
+    host: str = "127.0.0.1"
+    user: str = "postgres"
+    password: str = ""
+    options: str = ""
+    template_dbname: None = None
+
+
+@pytest.fixture(scope="session")
+def postgresql_of_another_user() -> Iterator[Running]:
+    """A server that runs as OTHER_USER, for tests that run as root."""
+    place = Path(tempfile.mkdtemp(prefix="lukhas-postgres-"))
+    shutil.chown(place, OTHER_USER)
+    port = free_port()
+
+    def run(*command: str) -> int:
+        as_other = ["runuser", "-u", OTHER_USER, "--", str(BIN / command[0]), "-D", str(place / "data"), *command[1:]]
+        return subprocess.run(as_other, cwd=place, check=False, stdout=subprocess.DEVNULL).returncode
+
+    assert run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync") == 0
+    options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{place}'"
+    assert run("pg_ctl", "start", "-w", "-l", str(place / "log"), "-o", options) == 0
+    try:
+        yield Running(port)
+    finally:
+        run("pg_ctl", "stop", "-m", "immediate")
+        shutil.rmtree(place)
+
+
+postgresql_proc = factories.postgresql_proc(executable=str(BIN / "pg_ctl"), port=None)
+postgresql_noproc = factories.postgresql_noproc(depends_on="postgresql_of_another_user")
+
+
+class Database:
+    """An empty database: how to reach it, and SQL that goes past the application."""
+
+    def __init__(self, server: Any, name: str) -> None:
+        self.server = server
+        self.name = name
+
+    def url(self, port: int | None = None) -> str:
+        """For DATABASE_URL; `port` is where a gate to the server is."""
+        return f"postgres://{self.server.user}@{self.server.host}:{port or self.server.port}/{self.name}"
+
+    def execute(self, statement: str) -> list[Any]:
+        """Runs one statement and commits it; returns its rows. Raises psycopg's errors."""
+        with closing(psycopg.connect(self.url())) as connection, connection.transaction():
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> Any:
+    """The server of this run, whoever it runs as."""
+    return request.getfixturevalue("postgresql_proc" if os.geteuid() else "postgresql_noproc")
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Any) -> Iterator[Database]:
+    """An empty database of the test's own."""
+    name = "lukhas"
+    janitor = DatabaseJanitor(
+        user=postgresql_server.user,
+        host=postgresql_server.host,
+        port=postgresql_server.port,
+        version=postgresql_server.version,
+        dbname=name,
+        password=postgresql_server.password,
+    )
+    with janitor:
+        yield Database(postgresql_server, name)

@@ -1,0 +1,33 @@
+"""The tests of everything that is kept in the database, once more on PostgreSQL."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT
+from tests.site.cluster_postgres import Database
+
+API = (
+    "test_add_model",
+    "test_add_upstream",
+    "test_alias_model",
+    "test_bootstrap",
+    "test_catalog",
+    "test_catalog_admin",
+)
+
+
+@pytest.mark.timeout(600)
+def test_accounts_and_the_catalog_do_on_postgresql_what_they_do_on_sqlite(postgresql: Database) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/accounts", *(f"tests/api/{name}.py" for name in API)],
+        cwd=ROOT,
+        env={**os.environ, "LUKHAS_TESTS_DATABASE_URL": postgresql.url()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "\ndatabase: postgresql\n" in done.stdout
