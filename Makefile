@@ -18,8 +18,7 @@ MANAGE := $(PY) manage.py
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime
-	@$(MANAGE) bootstrap --port $(PORT)
-	@exec $(MANAGE) serve --host $(ADDRESS) --port $(PORT)
+	@exec $(MANAGE) serve --bootstrap --host $(ADDRESS) --port $(PORT)
 
 serve: $(VENV)/.runtime
 	@$(MANAGE) bootstrap --port $(PORT)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import badge
 from tests.binaries import NAMES, find
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +62,9 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return status
     omitted = [f"--omit={','.join(['*/migrations/*', *absent])}"] if absent else []
-    return coverage("combine", "-q") or coverage("report", *omitted) or status
+    judged = coverage("combine", "-q") or coverage("report", *omitted)
+    badge.main(omitted)
+    return judged or status
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from lukhas_site.environment import POSTGRESQL
 
@@ -18,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+        parser.add_argument("--bootstrap", action="store_true", help="run bootstrap first, in the same process")
 
     def handle(self, *args: Any, **options: Any) -> None:
         workers = options["workers"]
@@ -28,6 +31,9 @@ class Command(BaseCommand):
                 f"{workers} workers need {' and '.join(missing)}: SQLite and a cache inside one process cannot be "
                 "shared. Set what is missing, or serve with one worker."
             )
+        if options["bootstrap"]:  # in one process, which spares the second from importing everything once more
+            call_command("bootstrap", port=options["port"], stdout=self.stdout)
+            connection.close()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # empty without `bootstrap`, but no cause to complain
         uvicorn.run(
             "lukhas_site.asgi:application",
