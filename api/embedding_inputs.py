@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
+from api.backends.contents import decoded
 from api.catalog import Target
 from api.engines import encodings
 from api.engines.counting import INLINE_CHARACTERS, count
-from api.exceptions import InputTooLong, InvalidValue, TooManyTokens
+from api.exceptions import InputTooLong, TooManyTokens
 from api.requests import EmbeddingRequest
 
 MOST_PER_REQUEST = 300_000
@@ -26,17 +27,8 @@ async def texts_of(request: EmbeddingRequest, target: Target) -> list[str]:
 
 
 def _decoded(request: EmbeddingRequest, target: Target) -> list[str]:
-    texts: list[str] = []
-    for at, given in enumerate(request.inputs):
-        if isinstance(given, str):
-            texts.append(given)
-            continue
-        try:
-            texts.append(encodings.decode(target.encoding, given))
-        except ValueError as error:
-            param = "input" if isinstance(request.body["input"][0], int) else f"input[{at}]"
-            raise InvalidValue(f"Invalid '{param}': {error}", param=param) from error
-    return texts
+    alone = isinstance(request.body["input"], str) or isinstance(request.body["input"][0], int)
+    return [decoded(given, target, "input" if alone else f"input[{at}]") for at, given in enumerate(request.inputs)]
 
 
 @dataclass(frozen=True, slots=True)

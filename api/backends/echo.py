@@ -18,11 +18,10 @@ import orjson
 from numpy.typing import NDArray
 
 from api.backends.base import Call, Delta, TextDelta, Vectors
-from api.backends.contents import text_of
+from api.backends.contents import prompt_of, text_of
 from api.backends.echo_voice import MOST_TOKENS, Line, Voice
 from api.backends.local import LocalBackend
 from api.embedding_inputs import TokenisedInputs
-from api.engines import encodings
 from api.engines.instances import Unsatisfiable, satisfying
 from api.exceptions import InvalidRequest, InvalidValue, UnsupportedParameter
 from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS
@@ -79,7 +78,7 @@ class EchoBackend(LocalBackend):
             raise UnsupportedParameter("logprobs", "Unsupported parameter: 'logprobs' cannot be combined with 'echo'.")
         each = request.sampling.n
         voice = Voice(call, request.sampling, len(request.prompts) * each)
-        prompts = [_text(request, at, call) for at in range(len(request.prompts))]
+        prompts = [prompt_of(request, at, call.target) for at in range(len(request.prompts))]
         counts = await voice.read("prompt", prompts)
         if request.echo and sum(counts) * each > MOST_TOKENS:
             raise InvalidValue(
@@ -112,18 +111,6 @@ class EchoBackend(LocalBackend):
             )
         inputs = await TokenisedInputs.of(request, call.target)
         return Vectors(await asyncio.to_thread(_rows, inputs.texts, dimensions), inputs.tokens)
-
-
-def _text(request: CompletionRequest, at: int, call: Call) -> str:
-    """A prompt as text."""
-    prompt = request.prompts[at]
-    if isinstance(prompt, str):
-        return prompt
-    try:
-        return encodings.decode(call.target.encoding, prompt)
-    except ValueError as error:
-        param = "prompt" if len(request.prompts) == 1 else f"prompt[{at}]"
-        raise InvalidValue(f"Invalid '{param}': {error}", param=param) from error
 
 
 async def _answer(request: ChatRequest, text: str) -> str:

@@ -21,10 +21,11 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from api.backends.base import Call, Delta, TextDelta, Usage, Vectors
+from api.backends.contents import prompt_of
 from api.backends.embedded_plan import Plan
 from api.backends.embedded_turns import asking
 from api.backends.local import LocalBackend
-from api.engines import encodings, llama_logprobs
+from api.engines import llama_logprobs
 from api.engines.llama import REPEAT_PENALTY, TEMPERATURE, TOP_P, Generation, LlamaEngine, Piece, Slot
 from api.engines.llama_decision import ToolDecision
 from api.engines.llama_tools import TEXT, Arguments, CallReader, CallStart, Text
@@ -100,7 +101,7 @@ class EmbeddedChatBackend(LocalBackend):
         await self._load()
         self._check_bias(request.sampling)
         call.usage = Usage(0)
-        texts = [await asyncio.to_thread(_text_of, request, at, call) for at in range(len(request.prompts))]
+        texts = [await asyncio.to_thread(prompt_of, request, at, call.target) for at in range(len(request.prompts))]
         prompts = [await asyncio.to_thread(self.engine.tokens, text or _DOCUMENT_START) for text in texts]
         sampling = request.sampling
         rooms = [self._room(prompt, sampling.max_tokens, call, "prompt", strict=True) for prompt in prompts]
@@ -243,15 +244,3 @@ def _generation(
         grammar=grammar,
         logprobs=logprobs,
     )
-
-
-def _text_of(request: CompletionRequest, at: int, call: Call) -> str:
-    """The text of a prompt; token ids are of the encoding that the catalog declares for the model."""
-    prompt = request.prompts[at]
-    if isinstance(prompt, str):
-        return prompt
-    try:
-        return encodings.decode(call.target.encoding, prompt)
-    except ValueError as error:
-        param = "prompt" if len(request.prompts) == 1 else f"prompt[{at}]"
-        raise InvalidValue(f"Invalid '{param}': {error}", param=param) from error
