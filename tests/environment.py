@@ -4,11 +4,15 @@ import atexit
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 
 _data = tempfile.mkdtemp(prefix="lukhas-tests-")
 (pathlib.Path(_data) / "static").mkdir()
 atexit.register(shutil.rmtree, _data, ignore_errors=True)
+
+# A shell that runs the tests in the background has Ctrl-C ignored, by the processes that they start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OURS = ("LUKHAS_", "OTEL_", "DATABASE_URL", "REDIS_URL")
 # What is for the tests themselves: they can be run on another database than SQLite.

@@ -55,7 +55,9 @@ def traced(spans: Spans, database: None, api_key: str) -> Iterator[httpx.Client]
     from lukhas_site.asgi import Roof
 
     with (
-        Server(Edge(Roof(), problem=errors.problem, tracer=spans.provider.get_tracer("tests"))) as server,
+        Server(
+            Edge(Roof(), problem=errors.problem, tracer=spans.provider.get_tracer("tests")), lifespan="off"
+        ) as server,
         httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {api_key}"}, timeout=30) as client,
     ):
         yield client

@@ -36,16 +36,16 @@ def test_what_only_a_check_finds_stops_the_server_with_a_hint(install: Install) 
 
 
 def test_ctrl_c_leaves_no_traceback(install: Install) -> None:
-    busy = subprocess.Popen(
+    with subprocess.Popen(
         [*MANAGE, "shell", "-v", "0", "-c", "import time; print('busy', flush=True); time.sleep(60)"],
         cwd=ROOT,
         env=install().environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert busy.stdout is not None
-    assert busy.stdout.readline() == "busy\n"
-    busy.send_signal(signal.SIGINT)
-    assert busy.communicate(timeout=30) == ("", "")
-    assert busy.returncode == 130
+    ) as busy:
+        assert busy.stdout is not None
+        assert busy.stdout.readline() == "busy\n"
+        busy.send_signal(signal.SIGINT)
+        assert busy.communicate(timeout=30) == ("", "")
+        assert busy.returncode == 130

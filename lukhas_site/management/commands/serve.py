@@ -11,6 +11,8 @@ from django.db import connection
 from lukhas_site.environment import POSTGRESQL
 
 GRACE_SECONDS = 30
+# Longer than clients keep a connection they are done with (the OpenAI SDK: 5 s): who closes last loses no request.
+KEEP_ALIVE_SECONDS = 75
 
 
 class Command(BaseCommand):
@@ -48,6 +50,7 @@ class Command(BaseCommand):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
 
 
