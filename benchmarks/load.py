@@ -16,11 +16,11 @@ import uvloop
 
 @dataclass
 class Caller:
-    """One connection that sends the next request when the last one is answered."""
+    """One connection that sends the next request when the last one is answered; its requests go round."""
 
     host: str
     port: int
-    request: bytes
+    requests: list[bytes]
     times: list[float] = field(default_factory=list)
     failed: int = 0
 
@@ -29,7 +29,7 @@ class Caller:
         try:
             while time.perf_counter() < until:
                 started = time.perf_counter()
-                writer.write(self.request)
+                writer.write(self.requests[len(self.times) % len(self.requests)])
                 head = await reader.readuntil(b"\r\n\r\n")
                 await self.read_body(head, reader)
                 self.times.append(time.perf_counter() - started)
@@ -81,10 +81,11 @@ def http_request(host: str, path: str, key: str, body: dict[str, Any]) -> bytes:
     ).encode() + payload
 
 
-def requests(plan: dict[str, Any]) -> list[bytes]:
-    """The request of each caller: `bodies` go round."""
+def requests(plan: dict[str, Any]) -> list[list[bytes]]:
+    """The requests of each caller: `bodies` are dealt out, or all have the same where there are fewer than callers."""
     made = [http_request(plan["host"], plan["path"], plan["key"], body) for body in plan["bodies"]]
-    return [made[at % len(made)] for at in range(plan["callers"])]
+    callers = plan["callers"]
+    return [made[at::callers] if len(made) >= callers else made for at in range(callers)]
 
 
 def percentile(times: list[float], share: float) -> float:
@@ -94,7 +95,7 @@ def percentile(times: list[float], share: float) -> float:
 
 
 async def closed_loop(plan: dict[str, Any]) -> dict[str, Any]:
-    callers = [Caller(plan["host"], plan["port"], request) for request in requests(plan)]
+    callers = [Caller(plan["host"], plan["port"], own) for own in requests(plan)]
     started = time.perf_counter()
     await asyncio.gather(*(caller.run(started + plan["seconds"]) for caller in callers))
     elapsed = time.perf_counter() - started
@@ -110,7 +111,7 @@ async def closed_loop(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 async def streams(plan: dict[str, Any]) -> dict[str, Any]:
-    running = [Stream(plan["host"], plan["port"], request) for request in requests(plan)]
+    running = [Stream(plan["host"], plan["port"], own[0]) for own in requests(plan)]
     await asyncio.gather(*(stream.run() for stream in running))
     first = [stream.first for stream in running]
     return {
