@@ -131,11 +131,13 @@ class ContextLengthExceeded(InvalidRequest):
 
 
 class InputTooLong(InvalidRequest):
-    def __init__(self, limit: int, requested: int) -> None:
-        """Both in tokens of the model, for one embedding input."""
+    def __init__(self, limit: int, requested: int, *, exact: bool = True) -> None:
+        """Both in tokens of the model, for one embedding input; `requested` is a lower bound where it is not
+        `exact`, for counting stops when the answer is known."""
+        shown = f"{'' if exact else 'at least '}{requested}"
         super().__init__(
-            f"This model's maximum context length is {limit} tokens, however you requested {requested} tokens "
-            f"({requested} in your prompt; 0 for the completion). Please reduce your prompt; or completion length."
+            f"This model's maximum context length is {limit} tokens, however you requested {shown} tokens "
+            f"({shown} in your prompt; 0 for the completion). Please reduce your prompt; or completion length."
         )
 
 
@@ -143,10 +145,11 @@ class TooManyTokens(InvalidRequest):
     type = "max_tokens_per_request"
     code = "max_tokens_per_request"
 
-    def __init__(self, limit: int, requested: int) -> None:
-        """Both in tokens, all inputs of one embedding request together."""
+    def __init__(self, limit: int, requested: int, *, exact: bool = True) -> None:
+        """Both in tokens, all inputs of one embedding request together; `exact` as in `InputTooLong`."""
+        shown = f"{'' if exact else 'at least '}{requested}"
         super().__init__(
-            f"Requested {requested} tokens, max {limit} tokens per request. Please reduce the number of inputs."
+            f"Requested {shown} tokens, max {limit} tokens per request. Please reduce the number of inputs."
         )
 
 

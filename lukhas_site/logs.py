@@ -87,6 +87,8 @@ def _standard_library(level: str, *, as_json: bool) -> dict[str, Any]:
             "django.server": to_root,
             "uvicorn": to_root,
             "uvicorn.error": to_root,
+            # A wrong Host header is the caller's fault: a 400 in the edge's line, not a traceback.
+            "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL", "propagate": False},
             "uvicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
         },
     }

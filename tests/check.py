@@ -22,6 +22,18 @@ COMMANDS = {
 }
 
 
+def without_a_reason() -> list[str]:
+    """Every place in source that sets a rule aside and does not say why."""
+    bare = re.compile(r"#\s*(noqa|pragma: no cover|type: ignore)(: ?[A-Z0-9, ]+|\[[a-z, -]+\])?\s*$")
+    paths = (path for folder in SOURCE for path in sorted((ROOT / folder).rglob("*.py")))
+    return [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in paths
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if bare.search(line)
+    ]
+
+
 def exceptions_to_rules() -> dict[str, list[str]]:
     """Every place in source that sets a rule aside, by kind."""
     found: dict[str, list[str]] = {kind: [] for kind in ALLOWED}
@@ -47,6 +59,9 @@ def main() -> int:
         if len(places) > ALLOWED[kind]:
             print("\n".join(f"  {place}" for place in places))
             failed.append(kind)
+    if bare := without_a_reason():
+        print("check: without a reason:\n" + "\n".join(f"  {place}" for place in bare))
+        failed.append("reasons")
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return bool(failed)
 

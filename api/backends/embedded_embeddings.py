@@ -68,9 +68,9 @@ class EmbeddedEmbeddingsBackend(LocalBackend):
             else:
                 pieces = await asyncio.to_thread(self.model.tokenise, texts)
         except TextTooLong as error:
-            raise InputTooLong(MAX_PIECES, error.pieces) from error
+            raise InputTooLong(MAX_PIECES, error.pieces, exact=error.exact) from error
         except TooManyPieces as error:
-            raise TooManyTokens(MAX_REQUEST_PIECES, error.pieces) from error
+            raise TooManyTokens(MAX_REQUEST_PIECES, error.pieces, exact=False) from error
         cut, counts = windows(pieces)
         rows = await self.batcher.submit(cut)
         return Vectors(join(rows, cut, counts), sum(map(len, pieces)))

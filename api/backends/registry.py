@@ -34,11 +34,6 @@ async def not_loaded() -> list[str]:
     return [kind for kind, one in (await _in_use()).items() if not one.loaded]
 
 
-async def waiting_to_load() -> list[Backend]:
-    """The backends that the catalog needs and that have yet to load."""
-    return [one for one in (await _in_use()).values() if not one.loaded]
-
-
 async def close() -> None:
     """Closes every backend that was made, and forgets it."""
     while _instances:

@@ -24,7 +24,7 @@ class AsyncAPIView(APIView):
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]  # noqa: RUF012 - Django declares a list
 
-    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    async def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override] # DRF's is sync
         """Whatever goes wrong is rendered by the EXCEPTION_HANDLER of REST_FRAMEWORK, crashes included."""
         try:
             handler = self._handler_for(request)

@@ -106,6 +106,13 @@ def test_uvicorn_writes_no_access_log(configured: Configure) -> None:
     assert stderr.lines == []
 
 
+def test_a_host_that_is_not_allowed_is_no_traceback(configured: Configure) -> None:
+    stderr = configured("DEBUG", "json")
+    logging.getLogger("django.security.DisallowedHost").error("Invalid HTTP_HOST header: 'evil'")
+
+    assert stderr.lines == []
+
+
 def test_the_handlers_that_django_and_uvicorn_bring_are_taken_away(configured: Configure) -> None:
     brought = io.StringIO()
     for name in ("django", "uvicorn"):
