@@ -2,7 +2,6 @@
 
 Nothing waits for company: a thread that is idle starts with what there is, and what arrives while all are busy forms
 the next batches. Under load that fills batches as well as a fixed wait would; without load a wait is pure delay.
-`linger` (seconds, 3 ms at most) adds one all the same, for an engine whose runs are dear.
 
 A `Batcher` belongs to no event loop: callers of several loops, at once or one loop after the other, share it. Its
 threads start with the first call, so that a process may fork before.
@@ -25,7 +24,6 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-MAX_LINGER = 0.003
 _TURN = 8
 """Items that one call may place in batches before the next call has its turn."""
 _LONGEST_RETRY_AFTER = 30
@@ -78,17 +76,13 @@ class Batcher(Generic[T, R]):
         max_weight: int | None = None,
         weigh: Callable[[T], int] = lambda _: 1,
         capacity: int = 2_048,
-        linger: float = 0.0,
     ) -> None:
-        if not 0 <= linger <= MAX_LINGER:
-            raise ValueError(f"linger is in seconds, from 0 to {MAX_LINGER}; it was {linger}.")
         self._run = run
         self._workers = workers
         self._max_batch = max_batch
         self._max_weight = max_batch if max_weight is None else max_weight
         self._weigh = weigh
         self._capacity = capacity
-        self._linger = linger
         self._lock = threading.Lock()
         self._queue: deque[_Job[T, R]] = deque()
         self._waiting = 0
@@ -138,8 +132,6 @@ class Batcher(Generic[T, R]):
 
     def _work(self) -> None:
         """What a thread does: batch after batch, until nothing waits."""
-        if self._linger and self._waiting < self._max_batch:
-            time.sleep(self._linger)
         while True:
             with self._lock:
                 batch = self._take()

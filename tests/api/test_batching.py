@@ -260,31 +260,3 @@ def test_an_event_loop_that_closed_meanwhile_stops_nobody(caplog: pytest.LogCapt
     engine.go()
     assert asyncio.run(batcher.submit([3])) == [6]
     assert "An event loop was closed before the 1 calls made from it were answered." in caplog.text
-
-
-async def test_a_linger_delays_the_first_batch_so_that_others_can_join_it() -> None:
-    started: list[float] = []
-
-    def engine(items: list[int]) -> list[int]:
-        started.append(time.monotonic())
-        return items
-
-    began = time.monotonic()
-    await Batcher(engine, linger=0.003).submit([1])
-    assert started[0] - began >= 0.003
-
-
-async def test_a_batch_that_is_full_already_does_not_linger() -> None:
-    batcher = Batcher(Engine(), linger=0.003, max_batch=2)
-    times = []
-    for _ in range(50):
-        began = time.monotonic()
-        await batcher.submit([1, 2])
-        times.append(time.monotonic() - began)
-    assert min(times) < 0.003
-
-
-@pytest.mark.parametrize("linger", [-0.001, 0.004])
-def test_a_linger_is_at_most_three_milliseconds(linger: float) -> None:
-    with pytest.raises(ValueError, match=r"from 0 to 0\.003"):
-        Batcher(Engine(), linger=linger)

@@ -165,9 +165,8 @@ async def test_an_upstream_that_goes_on_after_done_is_hung_up_on(
 ) -> None:
     monkeypatch.setattr(upstream_connections, "LINGER_SECONDS", 0.1)
     upstream.stream([DONE, *([b": still here\n\n"] * 100)], pause=0.05)
-    started = time.monotonic()
     assert await all_of(upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream))) == [DONE]
-    assert time.monotonic() - started < 0.09
+    assert upstream.hang_ups == []  # the caller was not kept waiting for that
     await asyncio.to_thread(upstream.wait_for_hang_up, 2)
 
 
