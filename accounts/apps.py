@@ -2,9 +2,11 @@
 
 import logging
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.utils.module_loading import autodiscover_modules, import_string
 
 from accounts import checks
+from accounts.limits import checks as limit_checks
 from accounts.policy import is_permissive
 
 logger = logging.getLogger("accounts")
@@ -15,6 +17,10 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        watch_deletions = import_string("accounts.models.audited.watch_deletions")  # needs the app registry
+        watch_deletions(apps.get_models())
         checks.register()
+        limit_checks.register()
+        autodiscover_modules("limits_admin")
         if is_permissive():
             logger.warning("%s %s", checks.PERMISSIVE_WARNING.msg, checks.PERMISSIVE_WARNING.hint)

@@ -1,28 +1,33 @@
 """From the Authorization header to a Principal."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import keys
+from accounts import exposure, keys, origins
+from accounts.audit.context import caller_acts
 from accounts.bootstrap import ensure_defaults
 from accounts.exceptions import (
     CHALLENGE,
+    KeyExposed,
     KeyInvalid,
     KeyMissing,
     KeyTooShort,
     OrganizationMismatch,
+    OriginNotAllowed,
     ProjectMismatch,
 )
 from accounts.memo import Found, callers
 from accounts.models import ApiKey
 from accounts.policy import is_permissive
 from accounts.principal import Principal
+from accounts.roles import Role
 from accounts.scopes import DEFAULT_SCOPES
 from lukhas_site.http.exchange import exchange_of
+from lukhas_site.http.orm import in_database
 
 ANONYMOUS = "anonymous"
 """Where the memo files the anonymous development principal: no digest, and so no key, can be equal to it."""
@@ -31,12 +36,15 @@ ANONYMOUS = "anonymous"
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer KEY`. Leaves the caller in `request.principal`, and in the exchange for the log line.
 
-    Raises KeyMissing, KeyTooShort, KeyInvalid, OrganizationMismatch or ProjectMismatch (all 401). When the database
-    fails, its own exception passes.
+    Raises KeyMissing, KeyExposed, KeyTooShort, KeyInvalid, OrganizationMismatch or ProjectMismatch (all 401), or
+    OriginNotAllowed (403). When the database fails, its own exception passes.
     """
 
     def authenticate(self, request: Request | HttpRequest) -> tuple[Principal, None]:
         """For sync DRF views, in whose thread the database may be read."""
+        if exposed := exposure.secrets_in(request.META.get("QUERY_STRING", "")):
+            exposure.flag(bare_of(request), exposed)
+            raise KeyExposed
         token = presented_key(request)
         if token is None:
             principal = callers.get_blocking(ANONYMOUS, look_up_anonymous)
@@ -46,6 +54,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     async def authenticate_async(self, request: HttpRequest) -> Principal | None:
         """For async views. Waits for the database only where the caller is not remembered."""
+        if exposed := exposure.secrets_in(request.META.get("QUERY_STRING", "")):
+            await in_database(exposure.flag, request, exposed)
+            raise KeyExposed
         token = presented_key(request)
         if token is None:
             principal = await callers.get(ANONYMOUS, look_up_anonymous)
@@ -55,6 +66,12 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Returns the caller that a view's authenticator found; only for views that let in nobody else."""
+    principal: Principal = cast(Any, request).principal
+    return principal
 
 
 def presented_key(request: Request | HttpRequest) -> str | None:
@@ -78,7 +95,7 @@ def look_up(token: str) -> Found | None:
     """Returns the caller whose key this is, from the database; None unless it is known and works now."""
     digests = keys.digests(token)
     now = timezone.now()
-    key = ApiKey.objects.with_owners().filter(digest__in=digests).order_by().first()
+    key = ApiKey.objects.with_owners().with_roles().filter(digest__in=digests).order_by().first()
     if key is None or key.state(now) != "active":
         return None
     key.record_use(digests[0], now)
@@ -99,6 +116,7 @@ def look_up_anonymous() -> Found:
             owner_kind="anonymous",
             owner_id="",
             scopes=frozenset(DEFAULT_SCOPES),
+            role=Role.OWNER,
         )
     )
 
@@ -106,8 +124,9 @@ def look_up_anonymous() -> Found:
 def admit(request: Request | HttpRequest, principal: Principal | None, token: str | None) -> Principal:
     """Returns `principal` after leaving it where later stages look for it.
 
-    Raises KeyInvalid where there is none, and OrganizationMismatch or ProjectMismatch where the caller's own headers
-    ask for another organisation (by id or slug) or project (by id) than the key's.
+    Raises KeyInvalid where there is none, OrganizationMismatch or ProjectMismatch where the caller's own headers ask
+    for another organisation (by id or slug) or project (by id) than the key's, and OriginNotAllowed where a publishable
+    key comes from elsewhere than its origins.
     """
     if principal is None:
         raise KeyInvalid(keys.masked(token or ""))
@@ -117,11 +136,19 @@ def admit(request: Request | HttpRequest, principal: Principal | None, token: st
     project = request.META.get("HTTP_OPENAI_PROJECT")
     if project and project != principal.project_id:
         raise ProjectMismatch
+    if principal.origins is not None and not origins.admits(principal.origins, request.META.get("HTTP_ORIGIN")):
+        raise OriginNotAllowed
     # DRF's Request hands unknown attributes on to the request that it wraps; so both show the caller.
-    bare: Any = getattr(request, "_request", request)
+    bare = bare_of(request)
     bare.principal = principal
+    caller_acts(bare, principal)
     exchange = exchange_of(bare)
     exchange.organization = principal.organization
     exchange.facts["project"] = principal.project_id
     exchange.facts["key"] = principal.key_id
     return principal
+
+
+def bare_of(request: Request | HttpRequest) -> Any:
+    """Returns Django's own request, also where DRF wraps it."""
+    return getattr(request, "_request", request)

@@ -14,6 +14,7 @@ from accounts.publicids import random_text
 
 PROJECT_PREFIX = "sk-lukhas-"
 ADMIN_PREFIX = "sk-admin-lukhas-"
+PUBLISHABLE_PREFIX = "pk-lukhas-"
 RANDOM_CHARACTERS = 43
 """62 ** 43 is more than 2 ** 256."""
 MIN_LENGTH = 8
@@ -24,9 +25,10 @@ SHOWN_OF_RANDOM = 4
 PURPOSE = b"lukhas.accounts.keys"
 
 
-def generate(*, admin: bool = False) -> str:
+def generate(*, admin: bool = False, publishable: bool = False) -> str:
     """Returns a new key in the clear: a prefix that secret scanners can find, and 256 random bits."""
-    return f"{ADMIN_PREFIX if admin else PROJECT_PREFIX}{random_text(RANDOM_CHARACTERS)}"
+    prefix = ADMIN_PREFIX if admin else PUBLISHABLE_PREFIX if publishable else PROJECT_PREFIX
+    return f"{prefix}{random_text(RANDOM_CHARACTERS)}"
 
 
 @lru_cache(maxsize=16)
@@ -52,7 +54,8 @@ def digests(token: str) -> list[str]:
 
 def shown_prefix(token: str) -> str:
     """Returns what may be kept in the clear of the start of one of our own keys: its prefix and four characters."""
-    brand = ADMIN_PREFIX if token.startswith(ADMIN_PREFIX) else PROJECT_PREFIX
+    brands = (ADMIN_PREFIX, PUBLISHABLE_PREFIX)
+    brand = next((prefix for prefix in brands if token.startswith(prefix)), PROJECT_PREFIX)
     return token[: len(brand) + SHOWN_OF_RANDOM]
 
 

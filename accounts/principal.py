@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from accounts.roles import Role
 from accounts.scopes import covers
 
 
@@ -12,7 +13,9 @@ class Principal:
 
     `organization` is the slug and `organization_id` the public id (`org-…`). `project_id` (`proj_…`) and `project`,
     its name, are None for admin keys, which act on the whole organisation. `owner_id` is the public id of the user or
-    service account. The anonymous development principal has an empty key id and owner id.
+    service account, `owner_name` its e-mail or name, and `role` what the owner is in the project, or, for an admin key,
+    in the organisation. `scopes` are those of the key that this role allows. `origins` are where a publishable key may
+    be used, and None for a secret key. The anonymous development principal has an empty key id and owner id.
     """
 
     key_id: str
@@ -25,6 +28,9 @@ class Principal:
     owner_id: str
     scopes: frozenset[str]
     is_admin: bool = False
+    role: Role | None = None
+    owner_name: str = ""
+    origins: frozenset[str] | None = None
 
     @property
     def is_authenticated(self) -> bool:

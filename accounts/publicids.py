@@ -35,3 +35,7 @@ def service_account_id() -> str:
 
 def key_id() -> str:
     return f"key_{random_text(RANDOM_CHARACTERS)}"
+
+
+def audit_event_id() -> str:
+    return f"audit_log-{random_text(RANDOM_CHARACTERS)}"

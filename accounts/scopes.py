@@ -16,6 +16,9 @@ SCOPES: dict[str, str] = {
 ADMIN_SCOPES: tuple[str, ...] = ("admin.*",)
 DEFAULT_SCOPES: tuple[str, ...] = tuple(scope for scope in SCOPES if scope not in ADMIN_SCOPES)
 
+PUBLISHABLE_SCOPES: tuple[str, ...] = ("events.write", "flags.read")
+"""What a key that everybody can read may be allowed."""
+
 
 def covers(held: Collection[str], needed: str) -> bool:
     """Returns whether `held` contains `needed` itself or the wildcard of its family: `admin.*` covers `admin.keys`."""

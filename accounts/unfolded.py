@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from django.contrib import admin
     from django.contrib.auth.admin import UserAdmin
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-    from django.forms import CheckboxSelectMultiple
+    from django.forms import CheckboxSelectMultiple, Textarea
 
     DjangoUserAdmin = UserAdmin[Any]
     ModelAdmin = admin.ModelAdmin[Any]
@@ -17,6 +17,7 @@ else:
     from unfold.admin import ModelAdmin, TabularInline
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple
+    from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
 
 __all__ = [
     "AdminPasswordChangeForm",
@@ -24,6 +25,7 @@ __all__ = [
     "DjangoUserAdmin",
     "ModelAdmin",
     "TabularInline",
+    "Textarea",
     "UserChangeForm",
     "UserCreationForm",
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 
+from accounts.modelnames import names
 from api.engines import encodings
 
 
@@ -13,8 +14,10 @@ class ApiConfig(AppConfig):
     verbose_name = "Models"
 
     def ready(self) -> None:
-        """Registers the system checks, listens to changes of the catalog, and says where vocabularies are unpacked."""
-        from api import checks, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
+        """Registers the system checks, listens to changes of the catalog, tells accounts how to know a model, and says
+        where vocabularies are unpacked."""
+        from api import checks, models, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
 
         signals.connect()
+        names.ask(models.is_name)
         encodings.configure(Path(settings.TIKTOKEN_CACHE_DIR))

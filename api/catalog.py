@@ -7,7 +7,7 @@ one made in this process is seen at once. While the database is away the last sn
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -17,6 +17,9 @@ from django.db import DatabaseError
 from lukhas_site.http.orm import in_database
 
 MAX_AGE = 2.0
+MILLION = 1_000_000
+
+PRICED = ("input", "cached_input", "output")
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +30,7 @@ class Target:
 
     `context_window` is in tokens, None when unknown; `encoding` names the tiktoken encoding that callers' token ids
     are in; `api_key_env` names the environment variable that holds the upstream's key; `capabilities` are among
-    `chat`, `completions` and `embeddings`.
+    `chat`, `completions` and `embeddings`. Prices are in micro-dollars per million tokens, and so whole and exact.
     """
 
     model: str
@@ -39,22 +42,75 @@ class Target:
     context_window: int | None = None
     encoding: str = "cl100k_base"
     capabilities: frozenset[str] = frozenset()
+    input_price: int = 0
+    cached_input_price: int = 0
+    output_price: int = 0
+
+    def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
+        """Returns what these tokens cost, in micro-dollars, rounded up. Cached ones are part of the input."""
+        cached = min(cached_tokens, input_tokens)
+        total = (input_tokens - cached) * self.input_price + cached * self.cached_input_price
+        return -(-(total + output_tokens * self.output_price) // MILLION)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Which models a project may use: those of `models`, or, where they are denied, all others."""
+
+    deny: bool
+    models: frozenset[str]
+
+    def permit(self, asked: str, target: Target) -> bool:
+        """Whether a model may be asked for by this name: its own, or an alias, which is meant along with it."""
+        return (asked in self.models or target.model in self.models) != self.deny
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What can be asked for: targets by every name that leads to them, and the list of GET /v1/models."""
+    """What can be asked for: targets by every name that leads to them, and the list of GET /v1/models.
+
+    `permissions` are those of the projects that may not use everything, by their public ids.
+    """
 
     targets: Mapping[str, Target]
     listed: Mapping[str, dict[str, Any]]
     body: bytes
     etag: str
     read_at: float
+    permissions: Mapping[str, Permissions] = field(default_factory=dict)
+
+    def find(self, name: str, project_id: str | None) -> Target | None:
+        """The target of this name, for callers of this project; None where it leads nowhere, or not for them."""
+        target = self.targets.get(name)
+        permissions = self.permissions.get(project_id or "")
+        if target is None or permissions is None or permissions.permit(name, target):
+            return target
+        return None
+
+    def visible_to(self, project_id: str | None) -> dict[str, dict[str, Any]]:
+        """What callers of this project can ask for, by name, in the order in which it is listed."""
+        return {name: each for name, each in self.listed.items() if self.find(name, project_id) is not None}
+
+    def listing(self, project_id: str | None) -> tuple[bytes, str]:
+        """The body of GET /v1/models for callers of this project, and its tag."""
+        if (project_id or "") not in self.permissions:
+            return self.body, self.etag
+        body = listing_of(self.visible_to(project_id))
+        return body, etag_of(body)
+
+
+def listing_of(listed: Mapping[str, dict[str, Any]]) -> bytes:
+    return orjson.dumps({"object": "list", "data": list(listed.values())})
+
+
+def etag_of(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def read() -> Catalog:
-    """Reads the catalog from the database: two queries."""
-    from api.models import Alias, Model  # noqa: PLC0415 - this module is imported before the app registry is ready
+    """Reads the catalog from the database: three queries."""
+    # This module is imported before the app registry is ready.
+    from api.models import Alias, Model, ModelPermissions  # noqa: PLC0415 - see above
 
     targets: dict[str, Target] = {}
     listed: dict[str, dict[str, Any]] = {}
@@ -66,9 +122,12 @@ def read() -> Catalog:
         if target_id in models:
             targets.setdefault(name, targets[models[target_id].model_id])
             listed.setdefault(name, models[target_id].as_listed(name))
-    body = orjson.dumps({"object": "list", "data": list(listed.values())})
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return Catalog(targets, listed, body, etag, time.monotonic())
+    body = listing_of(listed)
+    rules = ModelPermissions.objects.values_list("project__public_id", "mode", "model_ids")
+    permissions = {
+        project: Permissions(mode == ModelPermissions.Mode.DENY, frozenset(names)) for project, mode, names in rules
+    }
+    return Catalog(targets, listed, body, etag_of(body), time.monotonic(), permissions)
 
 
 def _target(model: Any) -> Target:
@@ -83,6 +142,7 @@ def _target(model: Any) -> Target:
         context_window=model.context_window,
         encoding=model.encoding,
         capabilities=frozenset(kind for kind in kinds if getattr(model, kind)),
+        **{f"{what}_price": int(getattr(model, f"{what}_price") * MILLION) for what in PRICED},
     )
 
 

@@ -20,8 +20,9 @@ from redis.exceptions import ConnectionError as CacheUnreachable
 from redis.exceptions import TimeoutError as CacheSilent
 from rest_framework import exceptions as drf
 
-from accounts.exceptions import CHALLENGE, KeyMissing, ScopeMissing
+from accounts.exceptions import CHALLENGE, BudgetSpent, KeyMissing, LimitReached, ScopeMissing
 from api import exceptions as wire
+from api.refusals import QuotaExceeded, RateLimited
 from lukhas_site.http.exchange import Exchange, exchange_of
 from lukhas_site.http.problems import EXPECTED, BadClientRequestId, BodyTooLarge
 
@@ -101,6 +102,34 @@ def _api_exception(exc: Any, exchange: Exchange) -> wire.APIError:
     return error
 
 
+def _limited(exc: Any, exchange: Exchange) -> wire.APIError:
+    kind, _, id = exc.scope.partition(":")
+    return RateLimited(
+        unit=exc.unit,
+        model=exc.model,
+        project=id,
+        scope=LIMITED_SCOPES[kind],
+        period=exc.period,
+        limit=exc.limit,
+        used=exc.used,
+        requested=exc.requested,
+        retry_after=exc.retry_after,
+        headers=exc.headers,
+    )
+
+
+def _spent(exc: Any, exchange: Exchange) -> wire.APIError:
+    kind, _, id = exc.scope.partition(":")
+    detail = (
+        f"The budget of {LIMITED_SCOPES[kind]} {id} for the {exc.period} is ${exc.limit:f}, ${exc.used:f} of it are "
+        f"spent or reserved, and this request may cost ${exc.requested:f}."
+    )
+    if exc.retry_after is not None:
+        detail += " Please try again when the requests under way are done."
+    message = f"{QuotaExceeded.default_detail} {detail}"
+    return QuotaExceeded(message, retry_after=exc.retry_after, headers=exc.headers)
+
+
 def _forbidden(exc: Any, exchange: Exchange) -> wire.APIError:
     """403: what lacks is told where it is known."""
     if hasattr(exc, "message"):
@@ -122,10 +151,14 @@ def _parse_error(exc: Any, exchange: Exchange) -> wire.APIError:
     return wire.NotParsable(None if default else str(exc.detail))
 
 
+LIMITED_SCOPES = {"project": "project", "organization": "organization", "key": "API key"}
+
 Translator = Callable[[Any, Exchange], wire.APIError]
 TRANSLATORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Translator], ...] = (
     (BodyTooLarge, lambda exc, exchange: wire.RequestTooLarge(exc.limit)),
     (BadClientRequestId, lambda exc, exchange: wire.InvalidRequest(str(exc.detail), code="invalid_value")),
+    (LimitReached, _limited),
+    (BudgetSpent, _spent),
     (drf.ValidationError, _validation),
     (drf.ParseError, _parse_error),
     (drf.UnsupportedMediaType, lambda exc, exchange: wire.UnsupportedContentType(str(exc.detail))),

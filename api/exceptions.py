@@ -14,13 +14,15 @@
     │   ├── TooManyTokens             400  max_tokens_per_request
     │   ├── PolicyViolation           400  content_policy_violation
     │   ├── UnknownRoute              404
+    │   ├── NotFound                  404  not_found: no such object, or one of another organisation
+    │   ├── UnsupportedEndpoint       404
     │   ├── ModelNotFound             404  model_not_found
     │   ├── MethodNotAllowed          405  method_not_allowed
     │   ├── Conflict                  409  named; never worth a retry
     │   ├── RequestTooLarge           413  request_too_large
     │   └── UnsupportedContentType    415  unsupported_content_type
-    ├── RateLimited                   429  rate_limit_exceeded
-    ├── QuotaExceeded                 429  insufficient_quota
+    ├── RateLimited                   429  rate_limit_exceeded, in `api.refusals`
+    ├── QuotaExceeded                 429  insufficient_quota, in `api.refusals`
     ├── ServerError                   500
     ├── UpstreamError                 502  upstream_error
     ├── Overloaded                    503  server_is_overloaded
@@ -32,7 +34,6 @@ Who is turned away (401, 403) is told by `accounts.exceptions`, whose classes ca
 """
 
 from collections.abc import Iterable, Mapping
-from math import ceil
 
 from rest_framework.exceptions import APIException
 
@@ -193,6 +194,26 @@ class Conflict(InvalidRequest):
         super().__init__(message, param=param, code=code, headers={"x-should-retry": "false"})
 
 
+class NotFound(InvalidRequest):
+    """An object that is not there; one of another organisation is none. `kind` is in words: `service account`."""
+
+    status_code = 404
+    code = "not_found"
+
+    def __init__(self, kind: str, id: str | None = None) -> None:
+        """Without an id: where there can be but one of the kind."""
+        super().__init__(f"No {kind} found." if id is None else f"No {kind} found with id '{id[:64]}'.")
+
+
+class UnsupportedEndpoint(InvalidRequest):
+    """A path of the specification, or a relative of one, that this server does not have."""
+
+    status_code = 404
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"{method} {path[:200]} is not supported by this server.")
+
+
 class RequestTooLarge(InvalidRequest):
     status_code = 413
     code = "request_too_large"
@@ -209,34 +230,6 @@ class UnsupportedContentType(InvalidRequest):
     def __init__(self, complaint: str) -> None:
         """`complaint` is a sentence that names what came; a caller's header is shown in it, so it is cut short."""
         super().__init__(f"{clipped(complaint)} This endpoint accepts 'application/json'.")
-
-
-class RateLimited(APIError):
-    """A limit per minute is reached. `unit` is `requests` or `tokens`; `retry_after` in seconds."""
-
-    status_code = 429
-    code = "rate_limit_exceeded"
-
-    def __init__(
-        self, *, unit: str, model: str, project: str, limit: int, used: int, requested: int, retry_after: float
-    ) -> None:
-        short = "RPM" if unit == "requests" else "TPM"
-        super().__init__(
-            f"Rate limit reached for {model} in project {project} on {unit} per min ({short}): Limit {limit}, "
-            f"Used {used}, Requested {requested}. Please try again in {retry_after:g}s.",
-            headers={"retry-after": str(ceil(retry_after)), "retry-after-ms": str(ceil(retry_after * 1000))},
-        )
-        self.type = unit
-
-
-class QuotaExceeded(APIError):
-    status_code = 429
-    type = "insufficient_quota"
-    code = "insufficient_quota"
-    default_detail = "You exceeded your current quota, please check your plan and billing details."
-
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, headers={"x-should-retry": "false"})
 
 
 class ServerError(APIError):

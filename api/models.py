@@ -1,5 +1,6 @@
 """The model catalog: upstreams that answer, models they answer as, and aliases for models."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -8,6 +9,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q, TextChoices
 
+from accounts.models import Project
+from accounts.models.audited import Audited, AuditedQuerySet
 from api import validators
 from api.engines.encodings import ENCODINGS
 
@@ -24,7 +27,7 @@ def price(what: str) -> "models.DecimalField[Decimal, Decimal]":
     )
 
 
-class Upstream(models.Model):
+class Upstream(Audited):
     """A place where models run: inside this process, or another OpenAI-compatible server."""
 
     class Kind(TextChoices):
@@ -51,6 +54,12 @@ class Upstream(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = AuditedQuerySet["Upstream"].as_manager()
+
+    audit_kind = "upstream"
+    audit_fields = ("name", "kind", "base_url", "api_key_env")
+    audit_recreatable = True
+
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
@@ -65,7 +74,7 @@ class Upstream(models.Model):
         return self.name
 
 
-class ModelQuerySet(models.QuerySet["Model"]):
+class ModelQuerySet(AuditedQuerySet["Model"]):
     """Models, by what the data plane asks of them."""
 
     def served(self) -> "ModelQuerySet":
@@ -73,7 +82,7 @@ class ModelQuerySet(models.QuerySet["Model"]):
         return self.filter(enabled=True).select_related("upstream").order_by("created_at", "model_id")
 
 
-class Model(models.Model):
+class Model(Audited):
     """A model that callers can name: its public id, and where and as what it is reached."""
 
     model_id = models.CharField("id", max_length=200, unique=True, validators=[validators.model_id])
@@ -98,6 +107,13 @@ class Model(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ModelQuerySet.as_manager()
+
+    audit_kind = "model"
+    audit_fields = (
+        "model_id", "upstream", "upstream_model", "enabled", "chat", "completions", "embeddings", "context_window",
+        "encoding", "input_price", "cached_input_price", "output_price",
+    )  # fmt: skip
+    audit_recreatable = True
 
     class Meta:
         ordering: ClassVar = ["model_id"]
@@ -127,12 +143,18 @@ class Model(models.Model):
         }
 
 
-class Alias(models.Model):
+class Alias(Audited):
     """A second name for a model. Answers carry the model's own id."""
 
     name = models.CharField(max_length=200, unique=True, validators=[validators.model_id])
     target = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="aliases")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AuditedQuerySet["Alias"].as_manager()
+
+    audit_kind = "model_alias"
+    audit_fields = ("name", "target")
+    audit_recreatable = True
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -146,3 +168,47 @@ class Alias(models.Model):
         super().clean()
         if Model.objects.filter(model_id=self.name).exists():
             raise ValidationError({"name": "A model has this id."})
+
+
+class ModelPermissions(Audited):
+    """Which models a project may use: only those listed, or all but those. Without one it may use all.
+
+    A model is meant under its own id and every alias of it; an alias only under its own name.
+    """
+
+    class Mode(TextChoices):
+        ALLOW = "allow_list", "Only these"
+        DENY = "deny_list", "All but these"
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="model_permissions")
+    mode = models.CharField(max_length=10, choices=Mode)
+    model_ids = models.JSONField("models", default=list, blank=True)
+
+    objects = AuditedQuerySet["ModelPermissions"].as_manager()
+
+    audit_kind = "model_permissions"
+    audit_fields = ("project", "mode", "model_ids")
+    audit_final = ("project",)
+    audit_recreatable = True
+
+    class Meta:
+        verbose_name_plural = "model permissions"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="model_permissions_mode_known", condition=Q(mode__in=["allow_list", "deny_list"])
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_mode_display()}: {', '.join(self.model_ids) or 'none'}"
+
+    def audited_in(self) -> Sequence[str]:
+        return (self.project.organization.public_id,)
+
+    def audited_project(self) -> tuple[str, str]:
+        return (self.project.public_id, self.project.name)
+
+
+def is_name(text: str) -> bool:
+    """Returns whether there is a model, enabled or not, or an alias of this name."""
+    return Model.objects.filter(model_id=text).exists() or Alias.objects.filter(name=text).exists()

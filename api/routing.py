@@ -7,13 +7,13 @@ from api.exceptions import InvalidRequest, ModelNotFound
 ENDPOINTS = {"chat": "chat/completions", "completions": "completions", "embeddings": "embeddings"}
 
 
-async def route(model: str, capability: str) -> Target:
-    """The target for a model id or alias.
+async def route(model: str, capability: str, project_id: str | None) -> Target:
+    """The target for a model id or alias, for a caller of this project.
 
-    Raises `ModelNotFound` for a name that leads nowhere, and `InvalidRequest` for a model that has not the
-    capability asked for: `chat`, `completions` or `embeddings`.
+    Raises `ModelNotFound` for a name that leads nowhere, or that the project may not use, and `InvalidRequest` for a
+    model that has not the capability asked for: `chat`, `completions` or `embeddings`.
     """
-    target = (await catalog.current()).targets.get(model)
+    target = (await catalog.current()).find(model, project_id)
     if target is None:
         raise ModelNotFound(model)
     if capability not in target.capabilities:

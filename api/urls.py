@@ -1,6 +1,6 @@
 """Every /v1/… URL. No trailing slashes and no redirects: a redirected POST loses its body."""
 
-from django.urls import path
+from django.urls import include, path
 
 from api.views.inference import ChatCompletionsView, CompletionsView, EmbeddingsView
 from api.views.models import ModelDetailView, ModelListView
@@ -11,4 +11,5 @@ urlpatterns = [
     path("embeddings", EmbeddingsView.as_view(), name="embeddings"),
     path("models", ModelListView.as_view(), name="models"),
     path("models/<path:model_id>", ModelDetailView.as_view(), name="model"),
+    path("organization/", include("api.views.organization.urls")),
 ]

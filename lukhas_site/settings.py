@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accounts.audit.middleware.audit_staff",
 ]
 LUKHAS_API_MIDDLEWARE: list[str] = []
 LUKHAS_LEAN_HANDLER = env.truth("LUKHAS_LEAN_HANDLER", default=True)
@@ -144,6 +145,28 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+
+# --- Limits ----------------------------------------------------------------------------------------------------
+LUKHAS_DEFAULT_RPM = env.whole("LUKHAS_DEFAULT_RPM", default=1_000_000)
+LUKHAS_DEFAULT_TPM = env.whole("LUKHAS_DEFAULT_TPM", default=1_000_000_000)
+LUKHAS_ESTIMATED_OUTPUT_TOKENS = env.whole("LUKHAS_ESTIMATED_OUTPUT_TOKENS", default=1024)
+LUKHAS_LIMITS_WITHOUT_REDIS = env.choice("LUKHAS_LIMITS_WITHOUT_REDIS", ("local", "refuse"), default="local")
+LUKHAS_ANONYMOUS_RATE = env.text("LUKHAS_ANONYMOUS_RATE", default="60/m")
+LUKHAS_LOGIN_RATE = env.text("LUKHAS_LOGIN_RATE", default="10/m")
+LUKHAS_TRUSTED_PROXIES = env.texts("LUKHAS_TRUSTED_PROXIES", default=[])
+# By path: the setting that holds the rate, and the methods that count; see lukhas_site.http.guard.
+LUKHAS_GUARDED_PATHS = {
+    "/docs": ("LUKHAS_ANONYMOUS_RATE", None),
+    "/redoc": ("LUKHAS_ANONYMOUS_RATE", None),
+    "/openapi.json": ("LUKHAS_ANONYMOUS_RATE", None),
+    "/admin/login/": ("LUKHAS_LOGIN_RATE", ("POST",)),
+}
+# A cache of its own: the default one, when it is full, forgets at random, and whose count that is.
+CACHES["guards"] = {
+    **CACHES["default"],
+    **({} if REDIS_URL else {"LOCATION": "guards", "OPTIONS": {"MAX_ENTRIES": 100_000}}),
+}
+RATELIMIT_USE_CACHE = "guards"
 
 # --- HTTP ------------------------------------------------------------------------------------------------------
 LUKHAS_MAX_BODY_BYTES = env.whole("LUKHAS_MAX_BODY_BYTES", default=20 * 1024 * 1024)

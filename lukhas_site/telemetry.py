@@ -9,13 +9,10 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from lukhas_site import __version__
-
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-EXCLUDED_URLS = "/static/"
 FLUSH_SECONDS = 5.0
 
 
@@ -24,21 +21,9 @@ def configure() -> "TracerProvider | None":
     provider. Call before a handler is built, which reads the middleware."""
     if not any(os.environ.get(name) for name in ENDPOINTS):
         return None
-    # Without tracing nothing of this is needed, and it takes a quarter of a second to import.
-    from opentelemetry import trace  # noqa: PLC0415 - only where it is switched on: slow to import
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - likewise
-    from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+    from lukhas_site import exporting  # noqa: PLC0415 - takes a quarter of a second, and is of use here only
 
-    resource = Resource.create({"service.name": "lukhas", "service.version": __version__})
-    provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
-    excluded = os.environ.get("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", EXCLUDED_URLS)
-    DjangoInstrumentor().instrument(excluded_urls=excluded)
-    return provider
+    return exporting.start()
 
 
 def flush(provider: "TracerProvider") -> None:

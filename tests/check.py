@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ("accounts", "analytics", "api", "features", "lukhas_site")
 # How often a rule is set aside in source. Each place says why; lower a number when one goes.
-ALLOWED = {"pragma: no cover": 0, "type: ignore": 2, "noqa": 32}
+ALLOWED = {"pragma: no cover": 0, "type: ignore": 2, "noqa": 29}
 COMMANDS = {
     "format": ["-m", "ruff", "format", "--check", "-q", "."],
     "lint": ["-m", "ruff", "check", "-q", "."],

@@ -7,7 +7,7 @@ import httpx
 import openai
 import pytest
 from django.apps import apps
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.test.utils import setup_databases, teardown_databases
@@ -25,21 +25,29 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         yield
+        if connection.vendor == "postgresql":  # threads that served may still hold a connection, and it is not dropped
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         teardown_databases(made, verbosity=0)
 
 
 def empty_database() -> None:
     """Deletes every row of every table of ours, and what this process remembers of them."""
+    from accounts.audit.triggers import deletion_allowed
+    from accounts.limits import gate
     from api import catalog
 
+    gate.forget()
     known = (model._meta for model in apps.get_models(include_auto_created=True))
     tables = [meta.db_table for meta in known if meta.app_label in OWN_APPS and meta.db_table not in KEPT]
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), deletion_allowed(), connection.cursor() as cursor:
         for statement in connection.ops.sql_flush(no_style(), tables):
             cursor.execute(statement)
     catalog.forget()
     callers.forget()
     cache.clear()
+    caches["guards"].clear()
 
 
 @pytest.fixture
@@ -82,7 +90,8 @@ def make_key(database: None) -> MakeKey:
 
     def make(name: str = "tests", **fields: Any) -> str:
         organization, project = ensure_defaults()
-        account, _ = ServiceAccount.objects.get_or_create(project=project, name=name)
+        roles = {"role": "owner", "organization_role": "owner" if fields.get("is_admin") else ""}
+        account, _ = ServiceAccount.objects.get_or_create(project=project, name=name, defaults=roles)
         fields = {"project": project, "service_account": account, **fields}
         return ApiKey.issue(name=name, organization=organization, **fields)[1]
 

@@ -177,7 +177,10 @@ class MockUpstream:
             return await self._stream(request, path, body)
         if self.mode == "slow":
             await asyncio.sleep(self.delay)
-        return web.json_response(whole(path, body), headers={"x-request-id": "req_up"})
+        answer = whole(path, body)
+        if self.mode == "no-usage":
+            del answer["usage"]
+        return web.json_response(answer, headers={"x-request-id": "req_up"})
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "x-request-id": "req_up"})

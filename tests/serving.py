@@ -23,6 +23,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         self.uvicorn = uvicorn.Server(config)

@@ -1,6 +1,7 @@
-"""What authenticates: service accounts and API keys."""
+"""API keys."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -8,47 +9,37 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
-from accounts import keys, publicids
-from accounts.models.organizations import Organization, Project
+from accounts import keys, publicids, roles
+from accounts.audit.snapshots import Json
+from accounts.models.organizations import Membership, Organization, Project, ProjectMembership
 from accounts.models.remembered import Remembered, RememberedQuerySet
+from accounts.models.serviceaccounts import ServiceAccount
 from accounts.models.users import User
+from accounts.origins import exact_origins
 from accounts.principal import Principal
-from accounts.scopes import ADMIN_SCOPES, DEFAULT_SCOPES, unknown
+from accounts.roles import Role
+from accounts.scopes import ADMIN_SCOPES, DEFAULT_SCOPES, PUBLISHABLE_SCOPES, unknown
 
 logger = logging.getLogger(__name__)
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
-class ServiceAccount(Remembered):
-    """A program that owns keys of one project. Deleting it deletes its keys."""
-
-    public_id = models.CharField(
-        "public id", max_length=publicids.MAX_LENGTH, unique=True, default=publicids.service_account_id, editable=False
-    )
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="service_accounts")
-    name = models.CharField(max_length=200)
-    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
-
-    objects = RememberedQuerySet["ServiceAccount"].as_manager()
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                name="accounts_serviceaccount_name_once",
-                fields=["project", "name"],
-                violation_error_message="The project has a service account of this name already.",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
-
-
 class ApiKeyQuerySet(RememberedQuerySet["ApiKey"]):
     def with_owners(self) -> "ApiKeyQuerySet":
         """Returns the keys with everything that tells who calls, read in the same query."""
         return self.select_related("organization", "project", "user", "service_account")
+
+    def with_roles(self) -> "ApiKeyQuerySet":
+        """Returns the keys with the roles of the users who own them, read in the same query."""
+        member = Membership.objects.filter(user=models.OuterRef("user"), organization=models.OuterRef("organization"))
+        in_project = ProjectMembership.objects.filter(
+            membership__user=models.OuterRef("user"), project=models.OuterRef("project")
+        )
+        return self.annotate(
+            held_in_organization=models.Subquery(member.values("role")[:1]),
+            held_in_project=models.Subquery(in_project.values("role")[:1]),
+        )
 
     def revoke(self) -> int:
         """Revokes those that are not revoked yet. Returns how many that were."""
@@ -72,7 +63,8 @@ def default_scopes() -> list[str]:
 class ApiKey(Remembered):
     """A key of a project, or, for an admin key, of a whole organisation. Its text is known only to whom it was given.
 
-    It is owned by exactly one user or service account and falls with it; a key of a project falls with the project.
+    Exactly one user or service account owns it. It falls with its owner, the owner's role, and its project. A
+    publishable key may be public, and works on pages of its `origins`. `exposed_at` is when it was seen in a URL.
     """
 
     public_id = models.CharField(
@@ -92,12 +84,26 @@ class ApiKey(Remembered):
     last_four = models.CharField(max_length=4, editable=False)
     scopes = models.JSONField(default=default_scopes, validators=[known_scopes])
     is_admin = models.BooleanField("admin key", default=False)
+    is_publishable = models.BooleanField("publishable key", default=False)
+    origins = models.JSONField(default=list, blank=True, validators=[exact_origins])
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
     expires_at = models.DateTimeField("expires", null=True, blank=True)
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
+    exposed_at = models.DateTimeField("exposed", null=True, blank=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
+
+    audit_kind = "api_key"
+    audit_fields = (
+        "public_id", "name", "organization", "project", "user", "service_account", "is_admin", "is_publishable",
+        "scopes", "origins", "expires_at", "revoked_at", "exposed_at",
+    )  # fmt: skip
+    audit_secrets = ("digest",)
+    audit_final = (
+        "public_id", "organization", "project", "user", "service_account", "is_admin", "is_publishable",
+        "revoked_at", "exposed_at",
+    )  # fmt: skip
 
     class Meta:
         verbose_name = "API key"
@@ -114,6 +120,11 @@ class ApiKey(Remembered):
                 | models.Q(is_admin=False, project__isnull=False),
                 violation_error_message="A key has a project, unless it is an admin key, which has none.",
             ),
+            models.CheckConstraint(
+                name="accounts_apikey_admin_or_publishable",
+                condition=models.Q(is_admin=False) | models.Q(is_publishable=False),
+                violation_error_message="An admin key cannot be publishable.",
+            ),
         )
 
     def __str__(self) -> str:
@@ -129,7 +140,7 @@ class ApiKey(Remembered):
         if fields.get("is_admin"):
             fields.setdefault("scopes", list(ADMIN_SCOPES))
         key = cls(**fields)
-        token = key.write(keys.generate(admin=key.is_admin))
+        token = key.write(keys.generate(admin=key.is_admin, publishable=key.is_publishable))
         key.full_clean()
         key.save()
         return key, token
@@ -153,19 +164,38 @@ class ApiKey(Remembered):
                 raise ValidationError("The service account is of another project.")
             if home.organization_id != self.organization_id:
                 raise ValidationError("The service account is of another organisation.")
+        self.clean_publishing()
         if isinstance(self.scopes, list) and any((scope in ADMIN_SCOPES) != self.is_admin for scope in self.scopes):
             raise ValidationError("Admin keys hold admin scopes only, and no other key holds one.")
         if self._state.adding:
             self.clean_new()
 
+    def clean_publishing(self) -> None:
+        """Raises ValidationError where a publishable key could do harm, and where a secret one has origins."""
+        if not self.is_publishable:
+            if self.origins:
+                raise ValidationError("Only a publishable key has origins.")
+            return
+        if not self.origins:
+            raise ValidationError("A publishable key needs the origins of the pages that may use it.")
+        if isinstance(self.scopes, list) and not (self.scopes and set(self.scopes) <= set(PUBLISHABLE_SCOPES)):
+            raise ValidationError(f"A publishable key holds {' or '.join(PUBLISHABLE_SCOPES)}, and no other scope.")
+
     def clean_new(self) -> None:
-        """Raises ValidationError where the key would be born expired or fallen."""
+        """Raises ValidationError where the key would be born expired or fallen, or its owner may not have it."""
         if self.project is not None and self.project.archived_at is not None:
             raise ValidationError("The project is archived: the key would not work.")
         if self.user is not None and not self.user.is_active:
             raise ValidationError("The user is not active: the key would not work.")
         if self.expires_at is not None and self.expires_at <= timezone.now():
             raise ValidationError("The key would have expired already.")
+        if self.organization_id is None or (self.user is None) == (self.service_account is None):
+            return
+        role = self.owner_role()
+        if self.is_admin and not roles.includes(role, Role.ADMIN):
+            raise ValidationError("An admin key needs an owner who is an owner or admin of the organisation.")
+        if role is None:
+            raise ValidationError("The owner has no role in the project: the key would not work.")
 
     @property
     def masked(self) -> str:
@@ -180,8 +210,24 @@ class ApiKey(Remembered):
             raise ValueError("This key has no owner.")
         return owner
 
+    def owner_role(self) -> Role | None:
+        """Returns what the owner is where the key acts: in its project, or, for an admin key, in the organisation.
+
+        Reads nothing more where the key was read `with_owners` and `with_roles`.
+        """
+        if self.service_account is not None:
+            account = self.service_account
+            return roles.known(account.organization_role if self.is_admin else account.role)
+        read = vars(self)
+        if "held_in_organization" in read:
+            in_organization, in_project = read["held_in_organization"], read["held_in_project"]
+        else:
+            in_organization, in_project = Membership.roles_of(self.user, self.organization, self.project)
+        return roles.known(in_organization) if self.is_admin else roles.in_project(in_organization, in_project)
+
     def state(self, now: datetime) -> Literal["active", "revoked", "expired", "fallen"]:
-        """Returns whether the key works at `now`, and if not, why: `fallen` with its owner or its project."""
+        """Returns whether the key works at `now`, and if not, why: `fallen` with its owner, its owner's role or its
+        project."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= now:
@@ -190,7 +236,7 @@ class ApiKey(Remembered):
             self.project is not None and self.project.archived_at is not None
         ):
             return "fallen"
-        return "active"
+        return "fallen" if self.owner_role() is None else "active"
 
     def revoke(self) -> bool:
         """Ends the key, at once in this process. Returns whether that changed anything."""
@@ -218,8 +264,8 @@ class ApiKey(Remembered):
             logger.warning("The use of key %s could not be recorded: %s", self.public_id, error)
 
     def principal(self) -> Principal:
-        """Returns who calls with this key. Reads nothing more where the key was read `with_owners`."""
-        owner = self.owner
+        """Returns who calls with this key. Reads nothing more where the key was read `with_owners` and `with_roles`."""
+        owner, role = self.owner, self.owner_role()
         return Principal(
             key_id=self.public_id,
             key_name=self.name,
@@ -229,6 +275,26 @@ class ApiKey(Remembered):
             project=self.project.name if self.project else None,
             owner_kind="user" if isinstance(owner, User) else "service_account",
             owner_id=owner.public_id,
-            scopes=frozenset(self.scopes),
+            scopes=roles.within(self.scopes, role),
             is_admin=self.is_admin,
+            role=role,
+            owner_name=owner.email if isinstance(owner, User) else owner.name,
+            origins=frozenset(self.origins) if self.is_publishable else None,
         )
+
+    def audited_in(self) -> Sequence[str]:
+        return (self.organization.public_id,)
+
+    def audited_project(self) -> tuple[str, str]:
+        return (self.project.public_id, self.project.name) if self.project else ("", "")
+
+    def audit_name(self) -> str:
+        return self.name
+
+    def audit_type(self, before: Json | None, after: Json | None) -> str:
+        """A revoked key is gone for everybody, as is one that is deleted on the wire."""
+        if before and after and before["revoked_at"] != after["revoked_at"]:
+            return "api_key.deleted"
+        if before and after and before["exposed_at"] != after["exposed_at"]:
+            return "api_key.exposed"
+        return super().audit_type(before, after)

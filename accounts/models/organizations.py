@@ -1,5 +1,6 @@
 """Whom keys belong to: organisations, their projects, and their members."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -7,8 +8,10 @@ from django.db import models
 from django.utils import timezone
 
 from accounts import publicids
+from accounts.audit.snapshots import Json
 from accounts.models.remembered import Remembered, RememberedQuerySet
 from accounts.models.users import User
+from accounts.roles import Role
 
 
 class Organization(Remembered):
@@ -23,11 +26,18 @@ class Organization(Remembered):
 
     objects = RememberedQuerySet["Organization"].as_manager()
 
+    audit_kind = "organization"
+    audit_fields = ("public_id", "slug", "name")
+    audit_final = ("public_id", "slug")
+
     class Meta:
         verbose_name = "organisation"
 
     def __str__(self) -> str:
         return self.name
+
+    def audited_in(self) -> Sequence[str]:
+        return (self.public_id,)
 
 
 class ProjectQuerySet(RememberedQuerySet["Project"]):
@@ -55,6 +65,10 @@ class Project(Remembered):
 
     objects = ProjectQuerySet.as_manager()
 
+    audit_kind = "project"
+    audit_fields = ("public_id", "organization", "name", "is_default", "archived_at")
+    audit_final = ("public_id", "organization", "is_default", "archived_at")
+
     class Meta:
         constraints = (
             models.UniqueConstraint(
@@ -72,6 +86,17 @@ class Project(Remembered):
     def __str__(self) -> str:
         return self.name
 
+    def audited_in(self) -> Sequence[str]:
+        return (self.organization.public_id,)
+
+    def audited_project(self) -> tuple[str, str]:
+        return (self.public_id, self.name)
+
+    def audit_type(self, before: Json | None, after: Json | None) -> str:
+        if before and after and before["archived_at"] is None and after["archived_at"] is not None:
+            return "project.archived"
+        return super().audit_type(before, after)
+
     def archive(self, at: datetime | None = None) -> bool:
         """Archives the project, at once or as of `at`. Returns whether that changed anything.
 
@@ -86,17 +111,8 @@ class Project(Remembered):
         return True
 
 
-class Role(models.TextChoices):
-    """What a member may do. From the highest to the lowest; a role includes the lower ones."""
-
-    OWNER = "owner"
-    ADMIN = "admin"
-    MEMBER = "member"
-    VIEWER = "viewer"
-
-
-class Membership(models.Model):
-    """A user's role in an organisation."""
+class Membership(Remembered):
+    """A user's role in an organisation. Without it a user has no role in any of its projects."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(
@@ -104,6 +120,12 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+
+    objects = RememberedQuerySet["Membership"].as_manager()
+
+    audit_kind = "user"
+    audit_fields = ("user", "organization", "role")
+    audit_recreatable = True
 
     class Meta:
         constraints = (
@@ -116,3 +138,60 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.organization}"
+
+    @classmethod
+    def roles_of(cls, user: User | None, organization: Organization, project: Project | None) -> tuple[str, str]:
+        """Returns what `user` is in the organisation and what in the project, empty for no role."""
+        member = cls.objects.filter(user=user, organization=organization).first()
+        assigned = ProjectMembership.objects.filter(membership=member, project=project).first()
+        return ("" if member is None else member.role, "" if assigned is None else assigned.role)
+
+    def audited_in(self) -> Sequence[str]:
+        return (self.organization.public_id,)
+
+    def audit_type(self, before: Json | None, after: Json | None) -> str:
+        return "user.added" if before is None else super().audit_type(before, after)
+
+
+class ProjectMembership(Remembered):
+    """The role that a member of the organisation has in one of its projects. It ends with the membership."""
+
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="projects")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    created_at = models.DateTimeField("created", default=timezone.now, editable=False)
+
+    objects = RememberedQuerySet["ProjectMembership"].as_manager()
+
+    audit_kind = "role.assignment"
+    audit_fields = ("membership", "project", "role")
+    audit_recreatable = True
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                name="accounts_projectmembership_once",
+                fields=["membership", "project"],
+                violation_error_message="This member has a role in the project already.",
+            ),
+            models.CheckConstraint(
+                name="accounts_projectmembership_role_known",
+                condition=models.Q(role__in=["owner", "admin", "member", "viewer"]),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.membership.user}, {self.role} of {self.project}"
+
+    def clean(self) -> None:
+        """Raises ValidationError where the project is not of the organisation that the member is of."""
+        super().clean()
+        # Unset where the form has told already that they are missing.
+        if self.membership_id and self.project_id and self.membership.organization_id != self.project.organization_id:
+            raise ValidationError("This is no member of the project's organisation.", code="not_a_member")
+
+    def audited_in(self) -> Sequence[str]:
+        return (self.project.organization.public_id,)
+
+    def audited_project(self) -> tuple[str, str]:
+        return (self.project.public_id, self.project.name)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 
 from accounts.memo import callers
+from accounts.models.audited import Audited, AuditedQuerySet
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -16,7 +17,7 @@ def forget_callers() -> None:
     transaction.on_commit(callers.forget)
 
 
-class RememberedQuerySet(models.QuerySet[Row]):
+class RememberedQuerySet(AuditedQuerySet[Row]):
     """Rows on which callers rest; changing many of them at once forgets the callers too."""
 
     def update(self, **kwargs: Any) -> int:
@@ -30,7 +31,7 @@ class RememberedQuerySet(models.QuerySet[Row]):
         return deleted
 
 
-class Remembered(models.Model):
+class Remembered(Audited):
     """A row on which callers rest."""
 
     class Meta:

@@ -1,5 +1,6 @@
 """People."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -33,6 +34,13 @@ class User(Remembered, AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    audit_kind = "account"
+    audit_fields = (
+        "public_id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser",
+    )  # fmt: skip
+    audit_secrets = ("password",)
+    audit_final = ("public_id", "is_staff", "is_superuser")
+
     class Meta(AbstractUser.Meta):
         constraints = (
             models.CheckConstraint(
@@ -54,3 +62,10 @@ class User(Remembered, AbstractUser):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = self.email.lower()
         super().save(*args, **kwargs)
+
+    def audited_in(self) -> Sequence[str]:
+        """A person's account is written down in every organisation that the person is a member of."""
+        return tuple(self.memberships.values_list("organization__public_id", flat=True))
+
+    def audit_name(self) -> str:
+        return self.email

@@ -5,11 +5,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import models
 
+from accounts.audit.commands import AuditedCommand
 
-class UpsertCommand(BaseCommand):
+
+class UpsertCommand(AuditedCommand):
     """Adds a row, or brings the one that is there up to date, and says which. Doing it twice is doing it once."""
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -27,6 +27,7 @@ TAGS = [
     {"name": "Completions", "description": "A text that goes on: the older form."},
     {"name": "Embeddings", "description": "Texts as vectors."},
     {"name": "Models", "description": "What can be asked for."},
+    {"name": "Administration", "description": "Projects, keys, limits and the audit log; with an admin key."},
     {"name": "Health", "description": "Whether the server is alive, and whether it can do its work. No key needed."},
 ]
 PARAMETERS: Schema = {

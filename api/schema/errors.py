@@ -10,6 +10,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from accounts.exceptions import KeyInvalid, KeyMissing, OrganizationMismatch, ProjectMismatch, ScopeMissing
 from api import exceptions as wire
 from api.errors import render
+from api.refusals import QuotaExceeded, RateLimited
 from api.schema.shapes import NULLABLE, shape, text
 from lukhas_site.http.exchange import Exchange
 from lukhas_site.http.problems import BadClientRequestId, BodyTooLarge
@@ -59,7 +60,7 @@ WITH_KEY: Mapping[int, Examples] = {
     },
     403: {"Scope missing": ScopeMissing(("model.request",))},
     429: {
-        "Requests per minute": wire.RateLimited(
+        "Requests per minute": RateLimited(
             unit="requests",
             model="lukhas-chat-1",
             project="proj_default",
@@ -68,7 +69,7 @@ WITH_KEY: Mapping[int, Examples] = {
             requested=1,
             retry_after=1.378,
         ),
-        "Tokens per minute": wire.RateLimited(
+        "Tokens per minute": RateLimited(
             unit="tokens",
             model="lukhas-chat-1",
             project="proj_default",
@@ -77,7 +78,7 @@ WITH_KEY: Mapping[int, Examples] = {
             requested=500,
             retry_after=1.8,
         ),
-        "Budget used up": wire.QuotaExceeded(),
+        "Budget used up": QuotaExceeded(),
     },
     503: {"Overloaded": wire.Overloaded()},
 }

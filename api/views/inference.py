@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from accounts.authentication import principal_of
 from api import inference
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
@@ -21,7 +22,7 @@ class ChatCompletionsView(AsyncAPIView):
     @documented.chat
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         chat = parse_chat(parse_json(request.content_type or "", request.body))
-        return await inference.chat(chat, exchange_of(request))
+        return await inference.chat(chat, principal_of(request), exchange_of(request))
 
 
 class CompletionsView(AsyncAPIView):
@@ -32,7 +33,7 @@ class CompletionsView(AsyncAPIView):
     @documented.completions
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         completion = parse_completion(parse_json(request.content_type or "", request.body))
-        return await inference.complete(completion, exchange_of(request))
+        return await inference.complete(completion, principal_of(request), exchange_of(request))
 
 
 class EmbeddingsView(AsyncAPIView):
@@ -43,4 +44,4 @@ class EmbeddingsView(AsyncAPIView):
     @documented.embeddings
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         embedding = parse_embeddings(parse_json(request.content_type or "", request.body))
-        return await inference.embed(embedding, exchange_of(request))
+        return await inference.embed(embedding, principal_of(request), exchange_of(request))

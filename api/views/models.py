@@ -1,10 +1,9 @@
 """GET /v1/models and /v1/models/{id}: what can be asked for."""
 
-import hashlib
-
 import orjson
 from django.http import HttpRequest, HttpResponse
 
+from accounts.permissions import principal_of
 from api import catalog
 from api.exceptions import ModelNotFound
 from api.views import documentation as documented
@@ -18,8 +17,8 @@ class ModelListView(AsyncAPIView):
 
     @documented.models
     async def get(self, request: HttpRequest) -> HttpResponse:
-        known = await catalog.current()
-        return conditional(request, known.body, known.etag)
+        body, etag = (await catalog.current()).listing(project_of(request))
+        return conditional(request, body, etag)
 
 
 class ModelDetailView(AsyncAPIView):
@@ -29,11 +28,17 @@ class ModelDetailView(AsyncAPIView):
 
     @documented.model
     async def get(self, request: HttpRequest, model_id: str) -> HttpResponse:
-        listed = (await catalog.current()).listed.get(model_id)
-        if listed is None:
+        known = await catalog.current()
+        if known.find(model_id, project_of(request)) is None:
             raise ModelNotFound(model_id)
-        body = orjson.dumps(listed)
-        return conditional(request, body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        body = orjson.dumps(known.listed[model_id])
+        return conditional(request, body, catalog.etag_of(body))
+
+
+def project_of(request: HttpRequest) -> str | None:
+    """The public id of the caller's project; None for an admin key."""
+    caller = principal_of(request)
+    return None if caller is None else caller.project_id
 
 
 def conditional(request: HttpRequest, body: bytes, etag: str) -> HttpResponse:

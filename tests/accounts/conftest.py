@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.audit.context import nobody_acts
 from accounts.bootstrap import ensure_defaults
 from accounts.memo import callers
-from accounts.models import ApiKey, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Membership, Organization, Project, Role, ServiceAccount, User
+from tests.accounts.server_postgres import migrated, postgres, server_of_postgres
+
+__all__ = ["migrated", "postgres", "server_of_postgres"]
 
 Issue = Callable[..., tuple[ApiKey, str]]
 
@@ -25,7 +29,7 @@ def project(database: None) -> Project:
 
 @pytest.fixture
 def account(project: Project) -> ServiceAccount:
-    return ServiceAccount.objects.create(project=project, name="robot")
+    return ServiceAccount.objects.create(project=project, name="robot", role=Role.OWNER, organization_role=Role.OWNER)
 
 
 @pytest.fixture
@@ -35,11 +39,17 @@ def user(database: None) -> User:
 
 @pytest.fixture
 def issue(project: Project, account: ServiceAccount) -> Issue:
-    """Makes a key of the service account, unless told otherwise: returns the key and its text."""
+    """Makes a key of the service account, unless told otherwise: returns the key and its text.
+
+    A user who is not of the organisation becomes an owner of it.
+    """
 
     def make(**fields: Any) -> tuple[ApiKey, str]:
         if "user" not in fields:
             fields.setdefault("service_account", account)
+        else:
+            home = fields.get("organization", project.organization)
+            Membership.objects.get_or_create(user=fields["user"], organization=home, defaults={"role": Role.OWNER})
         if not fields.get("is_admin"):
             fields.setdefault("project", project)
         fields.setdefault("organization", project.organization)
@@ -76,7 +86,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
-    """Each test begins and ends with nobody remembered."""
+    """Each test begins and ends with nobody remembered, and nobody acting."""
     callers.forget()
+    nobody_acts()
     yield
     callers.forget()
+    nobody_acts()

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.keys import digest
-from accounts.models import ApiKey, Membership, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Membership, Organization, Project, ProjectMembership, ServiceAccount, User
 from accounts.scopes import DEFAULT_SCOPES
 from tests.accounts.conftest import Issue
 
@@ -156,6 +156,8 @@ def test_the_digest_of_a_key_is_never_shown(staff: Client, issue: Issue) -> None
 def test_a_key_may_be_of_a_user_with_some_scopes_and_a_last_day(
     staff: Client, account: ServiceAccount, user: User
 ) -> None:
+    member = Membership.objects.create(user=user, organization=account.project.organization)
+    ProjectMembership.objects.create(membership=member, project=account.project)
     tomorrow = timezone.now() + timedelta(days=1)
     last = {"expires_at_0": f"{tomorrow:%Y-%m-%d}", "expires_at_1": f"{tomorrow:%H:%M:%S}"}
     shown_key(add_key(staff, account, user=user.pk, service_account="", scopes=["model.read"], **last))
@@ -315,7 +317,8 @@ def test_a_project_is_made_in_an_organisation_and_stays_there(staff: Client, org
     other = Organization.objects.create(slug="other", name="Other")
     assert staff.post(path("project", "add"), {"name": "App", "organization": organization.pk}).status_code == 302
     project = Project.objects.get(name="App")
-    staff.post(path("project", project.pk, "change"), {"name": "Renamed", "organization": other.pk})
+    members = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    staff.post(path("project", project.pk, "change"), {"name": "Renamed", "organization": other.pk, **members})
     project.refresh_from_db()
     assert (project.name, project.organization, project.is_default) == ("Renamed", organization, False)
 

@@ -30,7 +30,7 @@ from accounts.exceptions import (
 )
 from accounts.keys import digest
 from accounts.memo import callers
-from accounts.models import ApiKey, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Organization, Project, Role, ServiceAccount, User
 from accounts.permissions import HasScope, principal_of
 from accounts.principal import Principal
 from lukhas_site.http.exchange import exchange_of
@@ -90,6 +90,8 @@ def test_a_key_stands_for_its_owner_project_and_organisation(
         owner_kind="service_account",
         owner_id=account.public_id,
         scopes=frozenset({"model.read"}),
+        role=Role.OWNER,
+        owner_name=account.name,
     )
     assert principal_of(request) is principal
     exchange = exchange_of(request)

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.keys import digest
-from accounts.models import ApiKey, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Membership, Organization, Project, ServiceAccount, User
 from accounts.scopes import DEFAULT_SCOPES
 
 
@@ -54,7 +54,8 @@ def test_the_service_account_of_the_name_is_made_and_used_again(project: Project
     assert first.digest != second.digest
 
 
-def test_a_user_may_own_the_key(user: User) -> None:
+def test_a_user_may_own_the_key(project: Project, user: User) -> None:
+    Membership.objects.create(user=user, organization=project.organization, role="admin")
     key, _, _ = create("laptop", "--user", "ADA@example.com")
     assert (key.user, key.service_account) == (user, None)
     assert ServiceAccount.objects.count() == 0

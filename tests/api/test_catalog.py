@@ -58,14 +58,14 @@ def test_without_a_name_of_its_own_the_upstream_is_asked_for_the_models_id() -> 
     assert catalog.read().targets["org/big:1"].upstream_model == "org/big:1"
 
 
-def test_the_catalog_is_read_in_two_queries_however_large(
+def test_the_catalog_is_read_in_three_queries_however_large(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     model = remote()
     for at in range(20):
         Alias.objects.create(name=f"alias-{at}", target=model)
         Model.objects.create(model_id=f"model-{at}", upstream=model.upstream)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(catalog.read().targets) == 44
 
 
@@ -97,13 +97,13 @@ async def test_a_name_leads_to_its_target_and_an_alias_to_the_models() -> None:
     await asyncio.to_thread(
         lambda: Alias.objects.create(name="fast", target=Model.objects.get(model_id="lukhas-echo-1"))
     )
-    assert (await route("lukhas-echo-1", "chat")).model == "lukhas-echo-1"
-    assert await route("fast", "embeddings") == await route("lukhas-echo-1", "embeddings")
+    assert (await route("lukhas-echo-1", "chat", None)).model == "lukhas-echo-1"
+    assert await route("fast", "embeddings", None) == await route("lukhas-echo-1", "embeddings", None)
 
 
 async def test_a_name_that_leads_nowhere_is_not_found() -> None:
     with pytest.raises(ModelNotFound) as caught:
-        await route("nothing", "chat")
+        await route("nothing", "chat", None)
     assert caught.value.message == "The model `nothing` does not exist or you do not have access to it."
 
 
@@ -117,7 +117,7 @@ async def test_a_name_that_leads_nowhere_is_not_found() -> None:
 )
 async def test_a_model_is_refused_where_it_cannot_answer(model: str, capability: str, endpoint: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await route(model, capability)
+        await route(model, capability, None)
     error = caught.value
     assert (error.status_code, error.code, error.param) == (400, "model_not_supported", "model")
     assert f"the {endpoint} endpoint" in error.message

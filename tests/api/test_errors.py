@@ -22,9 +22,11 @@ from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
 
 from accounts.exceptions import KeyInvalid, KeyMissing, KeyTooShort, OrganizationMismatch, ProjectMismatch, ScopeMissing
+from accounts.principal import Principal
 from api import errors, inference
 from api import exceptions as wire
 from api.backends.echo import EchoBackend
+from api.refusals import QuotaExceeded, RateLimited
 from api.serializers.chat import parse_chat
 from lukhas_site.http.exchange import begin, exchange_of
 from lukhas_site.http.problems import BadClientRequestId, BodyTooLarge, HostNotAllowed
@@ -228,18 +230,20 @@ TABLE: list[Row] = [
      "This model's maximum context length is 8192 tokens, however you requested 9000 tokens", {}),
     (wire.TooManyTokens(300_000, 300_001), 400, "max_tokens_per_request", "max_tokens_per_request", None,
      "Requested 300001 tokens, max 300000 tokens per request.", {}),
-    (wire.RateLimited(unit="requests", model="m", project="proj_1", limit=60, used=60, requested=1, retry_after=1.378),
+    (RateLimited(unit="requests", model="m", project="proj_1", limit=60, used=60, requested=1, retry_after=1.378),
      429, "requests", "rate_limit_exceeded", None,
      ("Rate limit reached for m in project proj_1 on requests per min (RPM): Limit 60, Used 60, Requested 1. Please "
       "try again in 1.378s."), {"retry-after": "2", "retry-after-ms": "1378"}),
-    (wire.RateLimited(unit="tokens", model="m", project="p", limit=9, used=8, requested=7, retry_after=20),
+    (RateLimited(unit="tokens", model="m", project="p", limit=9, used=8, requested=7, retry_after=20),
      429, "tokens", "rate_limit_exceeded", None,
      ("Rate limit reached for m in project p on tokens per min (TPM): Limit 9, Used 8, Requested 7. Please try again "
       "in 20s."), {"retry-after": "20", "retry-after-ms": "20000"}),
     (drf.Throttled(2.5), 429, "requests", "rate_limit_exceeded", None, "throttled", {"retry-after": "3"}),
     (drf.Throttled(), 429, "requests", "rate_limit_exceeded", None, "throttled", {}),
-    (wire.QuotaExceeded(), 429, "insufficient_quota", "insufficient_quota", None, "You exceeded your current quota",
+    (QuotaExceeded(), 429, "insufficient_quota", "insufficient_quota", None, "You exceeded your current quota",
      NO_RETRY),
+    (QuotaExceeded(retry_after=1.0), 429, "insufficient_quota", "insufficient_quota", None,
+     "You exceeded your current quota", {"retry-after": "1", "retry-after-ms": "1000"}),
     (wire.UnknownRoute("POST", "/v1/x"), 404, INVALID, None, None, "Invalid URL (POST /v1/x)", {}),
     (drf.NotFound(), 404, INVALID, None, None, "Invalid URL (POST /v1/things)", {}),
     (Http404("no Thing matches"), 404, INVALID, None, None, "Invalid URL (POST /v1/things)", {}),
@@ -331,6 +335,19 @@ def test_the_exception_handler_renders_every_row_also_where_no_view_was_reached(
     check_row(row, response.status_code, dict(response.headers), response.content)
 
 
+CALLER = Principal(
+    key_id="key_1",
+    key_name="tests",
+    organization_id="org-1",
+    organization="default",
+    project_id="proj_1",
+    project="Default project",
+    owner_kind="service_account",
+    owner_id="svc_acct_1",
+    scopes=frozenset({"model.request"}),
+)
+
+
 @EVERY_ROW
 async def test_a_stream_that_has_begun_ends_with_every_row_and_without_done(
     row: Row, monkeypatch: pytest.MonkeyPatch, database: None
@@ -342,7 +359,7 @@ async def test_a_stream_that_has_begun_ends_with_every_row_and_without_done(
 
     monkeypatch.setattr(inference, "backend", lambda kind: Failing())
     exchange = begin("POST", "/v1/things")
-    response: Any = await inference.chat(parse_chat({**CHAT, "stream": True}), exchange)
+    response: Any = await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, exchange)
     events = [event async for event in response]
     assert response.status_code == 200
     assert len(events) == 2
@@ -364,7 +381,7 @@ async def test_a_stream_that_has_not_begun_raises_every_row(
 
     monkeypatch.setattr(inference, "backend", lambda kind: Failing())
     with pytest.raises(type(row[0])) as caught:
-        await inference.chat(parse_chat({**CHAT, "stream": True}), begin("POST", "/v1/things"))
+        await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, begin("POST", "/v1/things"))
     assert caught.value is row[0]
 
 

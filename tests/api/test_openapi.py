@@ -14,7 +14,9 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from tests import openapi
 
 SNAPSHOT = Path(__file__).resolve().parents[2] / "openapi.yaml"
-OPERATIONS = {operation["operationId"]: (method, path, operation) for method, path, operation in openapi.operations()}
+EVERY = {operation["operationId"]: (method, path, operation) for method, path, operation in openapi.operations()}
+# The Admin API has tests of its own, in tests/api/organization/test_openapi.py.
+OPERATIONS = {name: each for name, each in EVERY.items() if not each[1].startswith("/v1/organization/")}
 INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding"}
 NO_KEY = {"getHealthz", "getHealth", "getReadiness"}
 ERRORS = {
@@ -98,9 +100,9 @@ def test_what_needs_a_key_says_so(name: str) -> None:
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_example_is_of_the_shape_it_illustrates(name: str) -> None:
-    operation = OPERATIONS[name][2]
+    operation = EVERY[name][2]
     for _, _, content in contents(operation):
         shown = openapi.examples(content)
         assert shown
@@ -108,7 +110,7 @@ def test_every_example_is_of_the_shape_it_illustrates(name: str) -> None:
             openapi.check(example, content["schema"])
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]["application/json"]
-        assert len(openapi.examples(content)) >= 4
+        assert len(openapi.examples(content)) >= (4 if name in OPERATIONS else 1)
         for example in openapi.examples(content).values():
             openapi.check(example, content["schema"])
 

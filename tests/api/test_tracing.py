@@ -52,7 +52,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
 @pytest.fixture
 def traced(spans: Spans, database: None, api_key: str) -> Iterator[httpx.Client]:
     """A client of a server that records spans."""
-    from lukhas_site.asgi import Roof
+    from lukhas_site.roof import Roof
 
     with (
         Server(

@@ -1,8 +1,8 @@
 """How the examples of a page are run: as a reader would who pastes them in order.
 
-The ```python blocks of a page share one interpreter; each ```bash block gets a shell of its own. Both get the key in
-LUKHAS_API_KEY, and the address of the test server where the page says 127.0.0.1:8000. What is not to be run has another
-tag (```console, ```text). Comments right above a block say what is expected of it:
+The ```python blocks of a page share one interpreter; each ```bash block gets a shell of its own. Both get a key in
+LUKHAS_API_KEY, an admin key in LUKHAS_ADMIN_KEY, and the address of the test server where the page says 127.0.0.1:8000.
+What is not to be run has another tag (```console, ```text). Comments right above a block say what is expected of it:
 
     <!-- answers 401 -->    curl gets this status; without the comment, any below 400
     <!-- prints -->         above a ```text block: the ```python block above it prints this, line by line
@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 from codeop import compile_command
+from dataclasses import dataclass
 from typing import Any
 
 from tests.docs.pages import Block, Page
@@ -30,13 +31,26 @@ CURL = """curl() {
 """
 
 
-def environment(key: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Keys:
+    """What a reader has at hand: a key of the default project, and an admin key."""
+
+    api: str
+    admin: str
+
+
+def environment(keys: Keys) -> dict[str, str]:
     """What an example finds in its environment: nothing of the test's own."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "LUKHAS_API_KEY": key, "PYTHONWARNINGS": "error::SyntaxWarning"}
+    return {
+        **kept,
+        "LUKHAS_API_KEY": keys.api,
+        "LUKHAS_ADMIN_KEY": keys.admin,
+        "PYTHONWARNINGS": "error::SyntaxWarning",
+    }
 
 
-def run_python(page: Page, url: str, key: str) -> subprocess.CompletedProcess[str]:
+def run_python(page: Page, url: str, keys: Keys) -> subprocess.CompletedProcess[str]:
     """Runs all Python of a page in one interpreter, every line under its own number on the page."""
     lines: list[str] = []
     for block in python(page):
@@ -46,7 +60,7 @@ def run_python(page: Page, url: str, key: str) -> subprocess.CompletedProcess[st
     program = f"exec(compile({source!r}, {page.name!r}, 'exec'), {{'__name__': '__main__'}})"
     return subprocess.run(
         [sys.executable, "-c", program],
-        env=environment(key),
+        env=environment(keys),
         check=False,
         capture_output=True,
         text=True,
@@ -72,12 +86,12 @@ def fault_when_pasted(block: Block) -> str | None:
     return f"{number}: the block is not complete" if any(typed) else None
 
 
-def run_bash(block: Block, url: str, key: str) -> tuple[int, list[int], str]:
+def run_bash(block: Block, url: str, keys: Keys) -> tuple[int, list[int], str]:
     """Runs a block; returns the exit status, the statuses that curl got, and the output."""
     script = CURL + ADDRESS.sub(url, block.text)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        env=environment(key),
+        env=environment(keys),
         check=False,
         capture_output=True,
         text=True,

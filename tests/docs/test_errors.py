@@ -6,6 +6,7 @@ from typing import Any
 
 import accounts.exceptions as accounts
 from api import exceptions as wire
+from api.refusals import RateLimited
 from api.serializers.fields import check_length, check_range
 from tests.docs.pages import ROOT, code, page
 
@@ -31,11 +32,11 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
 
 def raised() -> set[Row]:
     """Status, type and code of every exception class of ours that is raised as it is."""
-    classes = [one for one in subclasses(wire.APIError) if one.__module__ == "api.exceptions"]
+    classes = [one for one in subclasses(wire.APIError) if one.__module__ in {"api.exceptions", "api.refusals"}]
     # These two take their code, or their type, when they are raised.
-    taking = {wire.Conflict, wire.RateLimited}
+    taking = {wire.Conflict, RateLimited}
     rows = {(one.status_code, one.type, one.code) for one in classes if one not in taking}
-    rows |= {(429, unit, wire.RateLimited.code) for unit in ("requests", "tokens")}
+    rows |= {(429, unit, RateLimited.code) for unit in ("requests", "tokens")}
     refusals: list[type[Any]] = [*subclasses(accounts.Refused), accounts.ScopeMissing]
     for one in refusals:
         rows.add((one.status_code, one.type, one.code))

@@ -19,9 +19,14 @@ with_bash = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture
+def keys(make_key: MakeKey) -> examples.Keys:
+    return examples.Keys(make_key(), make_key("administrator", is_admin=True, project=None))
+
+
 @with_python
-def test_the_python_of_a_page_works_as_pasted(page: Page, server: Server, make_key: MakeKey) -> None:
-    done = examples.run_python(page, server.url, make_key())
+def test_the_python_of_a_page_works_as_pasted(page: Page, server: Server, keys: examples.Keys) -> None:
+    done = examples.run_python(page, server.url, keys)
     assert done.returncode == 0, f"{page.name}\n{done.stderr}"
     lines = done.stdout.splitlines()
     for line in examples.printed(page):
@@ -36,11 +41,10 @@ def test_the_python_of_a_page_can_be_pasted_into_an_interpreter(page: Page) -> N
 
 
 @with_bash
-def test_the_curl_lines_of_a_page_work_as_pasted(page: Page, server: Server, make_key: MakeKey) -> None:
-    key = make_key()
+def test_the_curl_lines_of_a_page_work_as_pasted(page: Page, server: Server, keys: examples.Keys) -> None:
     for block in examples.bash(page):
         place = f"{page.name}:{block.line}"
-        code, statuses, output = examples.run_bash(block, server.url, key)
+        code, statuses, output = examples.run_bash(block, server.url, keys)
         assert code == 0, f"{place}\n{output}"
         assert statuses, f"{place} asks nothing of the server"
         expected = examples.expected_status(block)

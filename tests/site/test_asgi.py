@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 
 from api.backends import registry
-from lukhas_site.asgi import Roof
 from lukhas_site.loading import Loader
+from lukhas_site.roof import Roof
 
 
 def test_the_front_door_leads_to_the_docs(anonymous: httpx.Client) -> None:

@@ -5,17 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.commands import AuditedCommand
 from accounts.bootstrap import ensure_defaults
 from accounts.durations import parse_duration
 from accounts.models import ApiKey, Project, ServiceAccount, User
+from accounts.roles import Role, includes
 from accounts.scopes import SCOPES
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Create an API key and print it, the only time it can be seen. Without --user the key is owned by the "
         "service account NAME of the project, which is made where it does not exist."
@@ -32,6 +34,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--expires-in", metavar="90d", type=duration, help="a number and m, h, d or w")
         parser.add_argument("--admin", action="store_true", help="an admin key, for the whole organisation")
+        parser.add_argument(
+            "--publishable", action="store_true", help="a key that may be public; needs --origin and --scope"
+        )
+        parser.add_argument(
+            "--origin",
+            metavar="https://…",
+            action="append",
+            help="an origin whose pages may use the publishable key, repeatable",
+        )
         parser.add_argument("--user", metavar="EMAIL", help="the user who owns the key")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,21 +77,31 @@ def issue(options: dict[str, Any]) -> tuple[ApiKey, str]:
         "organization": project.organization,
         "project": None if options["admin"] else project,
         "is_admin": options["admin"],
+        "is_publishable": options["publishable"],
+        "origins": list(dict.fromkeys(options["origin"] or [])),
         "expires_at": timezone.now() + options["expires_in"] if options["expires_in"] else None,
     }
     if options["scope"]:
         fields["scopes"] = list(dict.fromkeys(options["scope"]))
     if options["user"] is None:
-        fields["service_account"] = service_account(project, options["name"])
+        fields["service_account"] = service_account(project, options["name"], admin=options["admin"])
     else:
         fields["user"] = find_user(options["user"])
     return ApiKey.issue(**fields)
 
 
-def service_account(project: Project, name: str) -> ServiceAccount:
-    """Returns the service account `name` of `project`, made where it does not exist. Raises ValidationError."""
+def service_account(project: Project, name: str, *, admin: bool) -> ServiceAccount:
+    """Returns the service account `name` of `project`, made where it does not exist. Raises ValidationError.
+
+    Whoever runs commands may do everything, so a new one owns the project; for an admin key it is made an owner of the
+    organisation, unless it is an owner or admin of it already.
+    """
     ServiceAccount(project=project, name=name).clean_fields()
-    return ServiceAccount.objects.get_or_create(project=project, name=name)[0]
+    account, _ = ServiceAccount.objects.get_or_create(project=project, name=name, defaults={"role": Role.OWNER})
+    if admin and not includes(account.organization_role, Role.ADMIN):
+        account.organization_role = Role.OWNER
+        account.save()
+    return account
 
 
 def find_project(text: str) -> Project:

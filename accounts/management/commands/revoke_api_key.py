@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import keys
+from accounts.audit.commands import AuditedCommand
 from accounts.models import ApiKey
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Revoke an API key, for good. Revoking it again changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -7,17 +7,18 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import transaction
 
+from accounts.audit.commands import AuditedCommand
 from accounts.bootstrap import ensure_defaults
-from accounts.models import ApiKey, ServiceAccount, User
+from accounts.models import ApiKey, Role, ServiceAccount, User
 from api.bootstrap import ensure_catalog
 
 KEY_NAME = "default"
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Migrate the database, collect the static files, make the default organisation, project and embedded models "
         "where they are missing, and, where there is no API key at all, a first one, printed this once. Running it "
@@ -61,5 +62,5 @@ def ensure_key() -> str | None:
     organization, project = ensure_defaults()
     if ApiKey.objects.exists():
         return None
-    owner, _ = ServiceAccount.objects.get_or_create(project=project, name=KEY_NAME)
+    owner, _ = ServiceAccount.objects.get_or_create(project=project, name=KEY_NAME, defaults={"role": Role.OWNER})
     return ApiKey.issue(name=KEY_NAME, organization=organization, project=project, service_account=owner)[1]

@@ -1,0 +1,123 @@
+"""Who acts now, and from where. Set by authentication, by the staff pages' middleware and by commands; read only when
+something is recorded, so that a request which changes nothing pays for a context variable and no more.
+"""
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from django.http import HttpRequest
+
+from accounts.principal import Principal
+from lukhas_site.http.addresses import address_of
+from lukhas_site.http.exchange import exchange_of
+
+Source = Literal["api", "admin", "command", "code"]
+MAX_USER_AGENT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`id` is a public id, or the name of the operating system's user for a command. `name` is a user's e-mail, and
+    the name of anything else. `key_id` is the key that was used, if one was."""
+
+    kind: Literal["user", "service_account", "anonymous", "command", "system"]
+    id: str = ""
+    name: str = ""
+    key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    actor: Actor
+    source: Source
+    address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+
+
+NOBODY = Context(Actor("system"), "code")
+"""Code that runs on nobody's behalf, or did not say on whose."""
+
+_current: ContextVar[Callable[[], Context] | None] = ContextVar("lukhas_audit", default=None)
+
+
+def current() -> Context:
+    """Returns who acts now."""
+    make = _current.get()
+    return NOBODY if make is None else make()
+
+
+@contextmanager
+def _held(make: Callable[[], Context]) -> Iterator[None]:
+    token = _current.set(make)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def acting(
+    actor: Actor, source: Source, *, address: str = "", user_agent: str = "", request_id: str = ""
+) -> Iterator[None]:
+    """Within this, what changes is recorded as done by `actor`. Nested ones end with what was before."""
+    context = Context(actor, source, address, user_agent[:MAX_USER_AGENT], request_id)
+    with _held(lambda: context):
+        yield
+
+
+@contextmanager
+def staff_acting(request: HttpRequest) -> Iterator[None]:
+    """Within this, what changes is done by whoever is signed in to the staff pages at that moment."""
+
+    def make() -> Context:
+        user = request.user
+        if user.is_authenticated:
+            return of_request(request, Actor("user", user.public_id, user.email), "admin")
+        return of_request(request, Actor("anonymous"), "admin")
+
+    with _held(make):
+        yield
+
+
+@contextmanager
+def command_acting(name: str) -> Iterator[None]:
+    """Within this, what changes is done by the command `name`, run by a user of the operating system."""
+    with acting(Actor("command", operator(), f"manage.py {name}"), "command"):
+        yield
+
+
+def caller_acts(request: HttpRequest, principal: Principal) -> None:
+    """From here to the end of this task or thread context, what changes is done by the caller of the API."""
+    _current.set(lambda: of_request(request, of_principal(principal), "api"))
+
+
+def nobody_acts() -> None:
+    """Forgets who acts, for what runs in one context after another: tests, and loops that serve."""
+    _current.set(None)
+
+
+def of_principal(principal: Principal) -> Actor:
+    return Actor(principal.owner_kind, principal.owner_id, principal.owner_name, principal.key_id)
+
+
+def of_request(request: HttpRequest, actor: Actor, source: Source) -> Context:
+    return Context(
+        actor,
+        source,
+        address=address_of(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT],
+        request_id=exchange_of(request).request_id,
+    )
+
+
+def operator() -> str:
+    """Returns the name of the operating system's user; empty where it has none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,0 +1,75 @@
+"""429: what is refused for a limit or a budget, in OpenAI's words."""
+
+from collections.abc import Mapping
+from math import ceil
+
+from api.exceptions import APIError
+
+
+class RateLimited(APIError):
+    """A limit is reached: of `project`, or of the organisation or API key that `scope` says it is.
+
+    `unit` is `requests`, `tokens` or `in_flight`, `period` `minute`, `day` or, for what is in flight, empty.
+    `retry_after` is in seconds, None where the request is larger than the whole limit.
+    """
+
+    status_code = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self,
+        *,
+        unit: str,
+        model: str,
+        project: str,
+        limit: int,
+        used: int,
+        requested: int,
+        retry_after: float | None,
+        scope: str = "project",
+        period: str = "minute",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        on = LIMITED_ON[unit, period]
+        numbers = f"Limit {limit}, Used {used}, Requested {requested}."
+        if retry_after is None:
+            start, end = "Request too large", "It does not fit the limit, however long you wait."
+            wait = {"x-should-retry": "false"}
+        else:
+            start, end = "Rate limit reached", f"Please try again in {round(retry_after, 3):g}s."
+            wait = waiting(retry_after)
+        super().__init__(f"{start} for {model} in {scope} {project} on {on}: {numbers} {end}")
+        self.headers = {**(headers or {}), **wait}
+        self.type = "tokens" if unit == "tokens" else "requests"
+
+
+def waiting(seconds: float) -> dict[str, str]:
+    """The headers that say when to try again."""
+    return {"retry-after": str(ceil(seconds)), "retry-after-ms": str(ceil(seconds * 1000))}
+
+
+LIMITED_ON = {
+    ("requests", "minute"): "requests per min (RPM)",
+    ("requests", "day"): "requests per day (RPD)",
+    ("tokens", "minute"): "tokens per min (TPM)",
+    ("tokens", "day"): "tokens per day (TPD)",
+    ("in_flight", ""): "requests in flight",
+}
+
+
+class QuotaExceeded(APIError):
+    status_code = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+    default_detail = "You exceeded your current quota, please check your plan and billing details."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`retry_after` is in seconds, None where the budget is spent."""
+        wait = {"x-should-retry": "false"} if retry_after is None else waiting(retry_after)
+        super().__init__(message, headers={**(headers or {}), **wait})

@@ -1,0 +1,1 @@
+"""The Admin API: /v1/organization/…, for admin keys."""

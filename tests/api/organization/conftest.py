@@ -1,0 +1,124 @@
+"""What the tests of the Admin API share: two organisations, what each has, and the official SDK with an admin key."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from accounts.bootstrap import ensure_defaults
+from accounts.models import ApiKey, Membership, Organization, Project, ServiceAccount, User
+from accounts.roles import Role
+from tests.serving import Server
+
+
+@dataclass
+class World:
+    """An organisation with one object of each kind, and an admin key of its owner."""
+
+    organization: Organization
+    project: Project
+    owner: User
+    account: ServiceAccount
+    key: ApiKey
+    token: str
+    admin_key: ApiKey
+    admin_token: str
+
+    def admin(self, role: Role = Role.OWNER, **fields: Any) -> str:
+        """The text of a new admin key of a new user with this role."""
+        user = User.objects.create_user(f"{role}-{User.objects.count()}", f"{role}{User.objects.count()}@example.com")
+        Membership.objects.create(user=user, organization=self.organization, role=Role.OWNER)
+        token = ApiKey.issue(name=f"of {role}", organization=self.organization, user=user, is_admin=True, **fields)[1]
+        # Keys are not made for those who may not have them: these come down afterwards.
+        Membership.objects.filter(user=user).update(role=role)
+        return token
+
+
+def furnish(organization: Organization, name: str) -> World:
+    """An organisation's objects, beside its default project."""
+    owner = User.objects.create_user(f"owner-{name}", f"owner@{name}.example.com", first_name="Ada", last_name=name)
+    Membership.objects.create(user=owner, organization=organization, role=Role.OWNER)
+    project = Project.objects.create(organization=organization, name=f"{name} search")
+    account = ServiceAccount.objects.create(project=project, name="indexer")
+    key, token = ApiKey.issue(name="k1", organization=organization, project=project, service_account=account)
+    admin_key, admin_token = ApiKey.issue(name="a1", organization=organization, user=owner, is_admin=True)
+    return World(organization, project, owner, account, key, token, admin_key, admin_token)
+
+
+@pytest.fixture
+def world(database: None) -> World:
+    return furnish(ensure_defaults()[0], "ours")
+
+
+@pytest.fixture
+def elsewhere(database: None) -> World:
+    """Another organisation on the same server."""
+    organization = Organization.objects.create(slug="elsewhere", name="Elsewhere")
+    Project.objects.create(organization=organization, name="Default project", is_default=True)
+    return furnish(organization, "theirs")
+
+
+Http = Callable[[str], httpx.Client]
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[Http]:
+    """An HTTP client with this key; with an empty one, without any."""
+    clients = []
+
+    def make(token: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        clients.append(httpx.Client(base_url=f"{server.url}/v1/organization", headers=headers, timeout=30))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def api(http: Http, world: World) -> httpx.Client:
+    """An HTTP client with the admin key of our owner."""
+    return http(world.admin_token)
+
+
+Sdk = Callable[..., openai.OpenAI]
+
+
+@pytest.fixture
+def make_sdk(server: Server) -> Iterator[Sdk]:
+    """The official SDK, strict: an answer that is not of the specification's shape raises."""
+    clients = []
+
+    def make(**keys: str) -> openai.OpenAI:
+        client = openai.OpenAI(
+            base_url=f"{server.url}/v1",
+            **{"api_key": "unused", **keys},
+            max_retries=0,
+            timeout=30,
+            _strict_response_validation=True,
+        )
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def admin(make_sdk: Sdk, world: World) -> openai.OpenAI:
+    """The SDK with the admin key of our owner."""
+    return make_sdk(admin_api_key=world.admin_token)
+
+
+def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The error object of an answer with this status, in OpenAI's envelope."""
+    assert response.status_code == status, response.text
+    error: dict[str, Any] = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["type"] == "invalid_request_error"
+    return error

@@ -1,0 +1,174 @@
+"""Who may call which endpoint of the Admin API: every endpoint of the URLconf, for every kind of caller."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from accounts.roles import ACTIONS, Role
+from api.views.organization.base import OrganizationView
+from tests.api.organization.conftest import Http, World, error_of
+from tests.api.organization.endpoints import EXAMPLES, endpoints, ids, parts, path, patterns
+
+ENDPOINTS = list(endpoints())
+every_endpoint = pytest.mark.parametrize(("name", "method"), ENDPOINTS, ids=[f"{m}-{n}" for n, m in ENDPOINTS])
+KEPT = ("accounts", "api")
+# The times of use are written by reading the keys, whoever holds them.
+VOLATILE = {"last_used_at"}
+
+
+def action_of(name: str, method: str) -> str:
+    view: Any = patterns()[name].callback
+    action: str = view.cls.actions[method]
+    return action
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """Everything in the tables of accounts and of the catalog."""
+    tables = [model for model in apps.get_models() if model._meta.app_label in KEPT]
+    return {
+        model._meta.label: [
+            {field: value for field, value in row.items() if field not in VOLATILE}
+            for row in model._default_manager.order_by("pk").values()
+        ]
+        for model in tables
+    }
+
+
+def aged(world: World, **when: Any) -> str:
+    """The text of an admin key of the owner, after something happened to it."""
+    key, token = ApiKey.issue(name="aged", organization=world.organization, user=world.owner, is_admin=True)
+    ApiKey.objects.filter(pk=key.pk).update(**when)
+    return token
+
+
+CALLERS = {
+    "member": lambda world: world.admin(Role.MEMBER),
+    "viewer": lambda world: world.admin(Role.VIEWER),
+    "ordinary key": lambda world: world.token,
+    "revoked": lambda world: aged(world, revoked_at=timezone.now()),
+    "expired": lambda world: aged(world, expires_at=timezone.now() - timedelta(seconds=1)),
+    "unknown": lambda world: "sk-admin-lukhas-" + "x" * 43,
+    "short": lambda world: "sk-1",
+    "no key": lambda world: "",
+}
+
+
+def test_every_endpoint_of_the_urlconf_has_an_example_and_says_what_it_needs() -> None:
+    assert set(EXAMPLES) == set(ENDPOINTS)
+    for name, method in ENDPOINTS:
+        assert action_of(name, method) in ACTIONS
+
+
+def test_every_view_under_organization_is_for_admin_keys_only() -> None:
+    from api.views.organization.urls import urlpatterns
+
+    for pattern in urlpatterns:
+        view: Any = pattern.callback
+        assert issubclass(view.cls, OrganizationView)
+        assert view.cls.required_scope == "admin.*"
+
+
+@every_endpoint
+def test_nobody_else_is_let_in_and_nothing_changes(name: str, method: str, http: Http, world: World) -> None:
+    example = EXAMPLES[name, method]
+    example.prepare(world)
+    for caller, token_of in CALLERS.items():
+        token = token_of(world)
+        before = rows()
+        response = http(token).request(method, path(name, world), json=example.body)
+        if caller in ("member", "viewer", "ordinary key"):
+            error = error_of(response, 403)
+            assert error["code"] == "insufficient_permissions", caller
+            assert "admin.*" in error["message"], caller
+        else:
+            error = error_of(response, 401)
+            assert error["code"] == (None if caller == "no key" else "invalid_api_key"), caller
+            assert response.headers["www-authenticate"].startswith("Bearer"), caller
+        assert rows() == before, caller
+
+
+@every_endpoint
+def test_an_owner_is_let_in(name: str, method: str, http: Http, world: World) -> None:
+    example = EXAMPLES[name, method]
+    example.prepare(world)
+    response = http(world.admin_token).request(method, path(name, world), json=example.body)
+    assert response.status_code == 200, response.text
+    assert (response.headers.get("cache-control") == "no-store") == example.secret
+
+
+@every_endpoint
+def test_an_admin_is_let_in_where_no_owner_is_needed(name: str, method: str, http: Http, world: World) -> None:
+    example = EXAMPLES[name, method]
+    example.prepare(world)
+    token = world.admin(Role.ADMIN)
+    before = rows()
+    response = http(token).request(method, path(name, world), json=example.body)
+    if ACTIONS[action_of(name, method)].least is Role.OWNER:
+        error = error_of(response, 403)
+        assert error["code"] == "insufficient_permissions"
+        assert action_of(name, method) in error["message"]
+        assert rows() == before
+    else:
+        assert response.status_code == 200, response.text
+
+
+@every_endpoint
+def test_what_another_organisation_has_is_not_there(
+    name: str, method: str, http: Http, world: World, elsewhere: World
+) -> None:
+    example = EXAMPLES[name, method]
+    example.prepare(world)
+    example.prepare(elsewhere)
+    before = rows()
+    if parts(name):
+        for client, home in ((http(elsewhere.admin_token), world), (http(world.admin_token), elsewhere)):
+            response = client.request(method, path(name, home), json=example.body)
+            assert error_of(response, 404)["code"] == "not_found"
+        assert rows() == before
+    else:
+        response = http(elsewhere.admin_token).request(method, path(name, world), json=example.body)
+        assert response.status_code == 200
+        for id in ids(world).values():
+            assert id not in response.text
+
+
+@every_endpoint
+def test_objects_of_another_organisation_are_not_reached_through_a_project_of_ones_own(
+    name: str, method: str, http: Http, world: World, elsewhere: World
+) -> None:
+    example = EXAMPLES[name, method]
+    example.prepare(world)
+    before = rows()
+    for part in parts(name)[1:]:
+        foreign = path(name, world).replace(ids(world)[part], ids(elsewhere)[part])
+        response = http(world.admin_token).request(method, foreign, json=example.body)
+        assert error_of(response, 404)["code"] == "not_found"
+    assert rows() == before
+
+
+@every_endpoint
+def test_an_id_that_no_object_can_have_is_an_object_that_is_not_there(
+    name: str, method: str, http: Http, world: World
+) -> None:
+    example = EXAMPLES[name, method]
+    client = http(world.admin_token)
+    before = rows()
+    for strange in ("nothing", "%00", "%F0%9F%92%A9", "a" * 2000, "..%2e", "'; drop table--", "%ED%A0%80"):
+        for part in parts(name):
+            wrong = path(name, world).replace(ids(world)[part], strange)
+            assert client.request(method, wrong, json=example.body).status_code == 404
+    assert rows() == before
+
+
+@every_endpoint
+def test_other_methods_are_refused(name: str, method: str, http: Http, world: World) -> None:
+    answered = {each for other, each in ENDPOINTS if other == name}
+    client = http(world.admin_token)
+    for other in {"get", "post", "put", "patch", "delete", "options"} - answered:
+        response = client.request(other, path(name, world))
+        assert error_of(response, 405)["code"] == "method_not_allowed"
+        assert {each.lower() for each in response.headers["allow"].split(", ")} - {"head"} == answered
