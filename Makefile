@@ -3,6 +3,8 @@
 # test   the whole suite with coverage
 # check  ruff, mypy, import order, migrations, schema snapshot, docs
 # bench  the short benchmarks
+# soak   ten minutes of mixed traffic with a rolling restart, or SOAK_SECONDS=N
+# chaos  a server under load is killed a hundred times
 # lock   resolve the requirements anew
 PORT ?= 8000
 ADDRESS ?= 127.0.0.1
@@ -14,7 +16,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -q
 MANAGE := $(PY) manage.py
 
-.PHONY: run serve install test check bench lock schema
+.PHONY: run serve install test check bench soak chaos lock schema
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime
@@ -53,6 +55,12 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(PY) -m benchmarks
+
+soak: $(VENV)/.dev
+	@$(PY) -m benchmarks.soak
+
+chaos: $(VENV)/.dev
+	@$(PY) -m tests.chaos
 
 lock:
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements/base.txt

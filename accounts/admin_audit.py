@@ -1,108 +1,56 @@
 """The audit browser: read only, and a way back."""
 
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
 
-from django.apps import apps
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
-from accounts import roles
+from accounts.audit.differences import Line, lines, summary
 from accounts.audit.restoring import CannotRestore, restore, target_model
-from accounts.models import AuditEvent, Membership, Organization, Role, User
-from accounts.models.audited import Audited
+from accounts.audit.rights import check_restoring
+from accounts.audit_filters import (
+    ActorFilter,
+    OneActorFilter,
+    OneTargetFilter,
+    OrganizationFilter,
+    SourceFilter,
+    TargetFilter,
+    TypeFilter,
+    VerbFilter,
+)
+from accounts.exceptions import ScopeMissing
+from accounts.models import AuditEvent, Organization
+from accounts.reach import Reach, Rights, Verb, reach_of
 from accounts.staff import StaffPage
+from accounts.staff_actions import detail_action, staff_action
 
-READERS = [role.value for role in Role if roles.allowed(role, "organization.audit.read")]
-
-
-class OrganizationFilter(admin.SimpleListFilter):
-    """By the organisation's name; ids are all that the log holds of it."""
-
-    title = "organisation"
-    parameter_name = "organization"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        named = Organization.objects.filter(public_id__in=visible(request)) if restricted(request) else None
-        found = Organization.objects.all() if named is None else named
-        server = [] if restricted(request) else [("server", "The whole server")]
-        return [*server, *found.order_by("name").values_list("public_id", "name")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(organization="" if value == "server" else value)
+RESTORING = "Put back what these changes replaced? Later changes of the same fields are lost."
+MOST_SHOWN = 120
+"""Characters of a change in the list."""
 
 
-class TargetFilter(admin.SimpleListFilter):
-    """By what was changed. The choices are the audited models: reading them from the log would read all of it."""
-
-    title = "target"
-    parameter_name = "target_type"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        audited = [model.audit_options() for model in apps.get_models() if issubclass(model, Audited)]
-        return sorted((meta.label_lower, str(meta.verbose_name)) for meta in audited)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        return queryset.filter(target_type=self.value()) if self.value() else queryset
-
-
-class TextFilter(admin.SimpleListFilter):
-    """By a short list of texts, of which the log has no others."""
-
-    choices_here: tuple[str, ...]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(choice, choice) for choice in self.choices_here]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
-
-
-class SourceFilter(TextFilter):
-    title = parameter_name = "source"
-    choices_here = ("api", "admin", "command", "code")
-
-
-class ActorFilter(TextFilter):
-    title = "actor"
-    parameter_name = "actor_kind"
-    choices_here = ("user", "service_account", "anonymous", "command", "system")
-
-
-class VerbFilter(admin.SimpleListFilter):
-    """By what was done, whatever it was done to."""
-
-    title = "type"
-    parameter_name = "verb"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        verbs = ("created", "added", "updated", "deleted", "archived", "exposed", "pruned")
-        return [(verb, verb) for verb in verbs]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        return queryset.filter(type__endswith=f".{self.value()}") if self.value() else queryset
-
-
-def restricted(request: HttpRequest) -> bool:
-    """Returns whether this member of staff sees only some organisations."""
-    return not getattr(request.user, "is_superuser", False)
-
-
-def visible(request: HttpRequest) -> list[str]:
-    """Returns the public ids of the organisations whose log this member of staff may read by role."""
-    member = Membership.objects.filter(user=cast(User, request.user), role__in=READERS)
-    return list(member.values_list("organization__public_id", flat=True))
+def names_of(events: Iterable[AuditEvent]) -> dict[str, str]:
+    """Returns the names of the organisations of these events by their ids; of those that are still there."""
+    ids = {event.organization for event in events}
+    return dict(Organization.objects.filter(public_id__in=ids).values_list("public_id", "name"))
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(StaffPage):
     """Staff see the log of the organisations in which they are owner or admin; superusers see all of it."""
 
-    list_display = ("created_at", "type", "actor", "source", "target", "organization", "project_name", "request_id")
+    rights = (Rights("organization", "", view="organization.audit.read", change="organization.audit.restore"),)
+    offers = ("view",)
+    list_display = ("created_at", "type", "named", "change", "actor", "source", "home")
     list_filter = (
         VerbFilter,
         TargetFilter,
@@ -110,17 +58,21 @@ class AuditEventAdmin(StaffPage):
         ActorFilter,
         ("created_at", admin.DateFieldListFilter),
         OrganizationFilter,
+        TypeFilter,
+        OneActorFilter,
+        OneTargetFilter,
     )
     search_fields = (
         "type", "actor_id", "actor_name", "key_id", "target_id", "target_name", "project_id", "request_id", "address",
     )  # fmt: skip
     fieldsets = (
-        ("What", {"fields": ("type", "target", "difference")}),
+        ("What", {"fields": ("type", "target", "difference", "others")}),
         ("Who", {"fields": ("actor", "key_id", "source", "address", "user_agent", "request_id")}),
-        ("Where", {"fields": ("organization", "project_id", "project_name")}),
+        ("Where", {"fields": ("home", "organization", "project_name", "project_id")}),
         ("Proof", {"fields": ("public_id", "created_at", "sequence", "previous_hash", "hash")}),
     )
     actions = ("restore_selected",)
+    actions_detail = ("restore_this",)
 
     @admin.display(description="actor", ordering="actor_name")
     def actor(self, event: AuditEvent) -> str:
@@ -130,36 +82,73 @@ class AuditEventAdmin(StaffPage):
     def target(self, event: AuditEvent) -> str:
         return f"{event.target_name} ({event.target_id})" if event.target_name else event.target_id
 
+    @admin.display(description="target", ordering="target_name")
+    def named(self, event: AuditEvent) -> str:
+        return event.target_name or event.target_id
+
+    @admin.display(description="change")
+    def change(self, event: AuditEvent) -> str:
+        return Truncator(summary(event)).chars(MOST_SHOWN)
+
+    @admin.display(description="organisation", ordering="organization")
+    def home(self, event: AuditEvent) -> str:
+        """By name, while there is one."""
+        if not event.organization:
+            return "the whole server"
+        known: str | None = vars(event).get("home_name")
+        if known is None:
+            known = names_of([event]).get(event.organization)
+        return known or event.organization
+
     @admin.display(description="before and after")
     def difference(self, event: AuditEvent) -> str:
-        """Both sides of the change in a table, what differs marked."""
-        before, after = event.before or {}, event.after or {}
-        changed = set(event.changed())
-        rows = [
-            {"name": name, "before": before.get(name, ""), "after": after.get(name, ""), "changed": name in changed}
-            for name in dict.fromkeys([*before, *after])
+        """What changed, both sides beside each other, what differs marked; and, folded, what did not."""
+        sides: dict[str, list[Line]] = {"same": [], "changed": []}
+        for line in lines(event):
+            sides["changed" if line.changed else "same"].append(line)
+        marked = event.before is not None and event.after is not None
+        return render_to_string("accounts/audit_difference.html", {**sides, "marked": marked})
+
+    @admin.display(description="more of the same")
+    def others(self, event: AuditEvent) -> SafeString:
+        """Links to the events of the same type, by the same actor, of the same target."""
+        told = {"type": "of this type", "actor_id": "by this actor", "target_id": "of this target"}
+        page = reverse("admin:accounts_auditevent_changelist")
+        links = [
+            (page, urlencode({name: getattr(event, name)}), what) for name, what in told.items() if getattr(event, name)
         ]
-        return render_to_string("accounts/audit_difference.html", {"rows": rows})
+        return format_html_join(" · ", '<a href="{}?{}" class="text-primary-600 dark:text-primary-500">{}</a>', links)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        events = super().get_queryset(request)
-        return events.filter(organization__in=visible(request)) if restricted(request) else events
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With the names of the organisations, read in one query for the page."""
+        changes: Any = super().get_changelist_instance(request)
+        changes.result_list = list(changes.result_list)
+        names = names_of(changes.result_list)
+        for event in changes.result_list:
+            event.home_name = names.get(event.organization, "")
+        return changes
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def sees(self, reach: Reach, verb: Verb) -> Q:
+        if reach.everything:
+            return Q()
+        allowed = reach.organizations_for(str(self.rights[0].action(verb)))
+        return Q(organization__in=[reach.public_ids[pk] for pk in allowed])
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def reaches(self, reach: Reach, verb: Verb, row: Any) -> bool:
+        homes = {public_id: pk for pk, public_id in reach.public_ids.items()}
+        return reach.may(self.rights[0].action(verb), homes.get(row.organization))
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @detail_action("Restore", "restore", icon="undo", needs="change", where=lambda event: event.before is not None)
+    def restore_this(self, request: HttpRequest, event: AuditEvent) -> HttpResponse:
+        """Asks whether what the event replaced is meant to be put back."""
+        rows = AuditEvent.objects.filter(pk=event.pk)
+        return self.confirm(request, rows, action="restore_selected", question=RESTORING)
 
-    @admin.action(description="Restore what was there before", permissions=["view"])
+    @staff_action("Restore what was there before", needs="change")
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> HttpResponse | None:
         """Undoes the chosen changes, the newest first, those that this member of staff could make by hand."""
         if "post" not in request.POST:
-            question = "Put back what these changes replaced? Later changes of the same fields are lost."
-            return self.confirm(request, queryset, action="restore_selected", question=question)
+            return self.confirm(request, queryset, action="restore_selected", question=RESTORING)
         done = 0
         for event in queryset.order_by("-created_at", "-sequence"):
             try:
@@ -171,20 +160,21 @@ class AuditEventAdmin(StaffPage):
         self.message_user(request, f"Restored: {done}.", messages.SUCCESS)
         return None
 
+    @transaction.atomic
     def restore(self, request: HttpRequest, event: AuditEvent) -> None:
-        """Restores one. Raises CannotRestore, also where this member of staff may not change the target by hand."""
-        meta = target_model(event).audit_options()
-        what = "add" if event.after is None else "change"
-        if not self.may(request, event) or not request.user.has_perm(f"{meta.app_label}.{what}_{meta.model_name}"):
-            raise CannotRestore(f"You may not {what} this {meta.verbose_name}.")
+        """Restores one, in one transaction. Raises CannotRestore, also where this member of staff may not change the
+        target by hand."""
+        if not reach_of(request).everything:
+            self.check_by_hand(request, event)
         row = restore(event)
         self.log_change(request, event, f"Restored {row}.")
 
-    def may(self, request: HttpRequest, event: AuditEvent) -> bool:
-        """Returns whether the role of this member of staff allows restoring in the event's organisation."""
-        if not restricted(request):
-            return True
-        member = Membership.objects.filter(
-            user=cast(User, request.user), organization__public_id=event.organization
-        ).first()
-        return member is not None and roles.allowed(member.role, "organization.audit.restore")
+    def check_by_hand(self, request: HttpRequest, event: AuditEvent) -> None:
+        """Raises CannotRestore where the role of whoever is signed in does not let them do by hand what restoring
+        does."""
+        reach, what = reach_of(request), target_model(event).audit_options().verbose_name
+        home = {public_id: pk for pk, public_id in reach.public_ids.items()}[event.organization]
+        try:
+            check_restoring(reach.role(home), event)
+        except ScopeMissing as error:
+            raise CannotRestore(f"You may not restore this {what}.") from error

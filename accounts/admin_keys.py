@@ -5,17 +5,20 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts import keys
+from accounts.admin_keylife import KeyLifeActions, not_to_be_made
 from accounts.forms import ApiKeyForm
+from accounts.key_once import shown_once
 from accounts.models import ApiKey
-from accounts.models.apikeys import ApiKeyQuerySet
-from accounts.staff import StaffPage
-from lukhas_site.http.exchange import exchange_of
+from accounts.models.keyqueries import ApiKeyQuerySet
+from accounts.reach import Reach, Rights, Verb, reach_of
+from accounts.staff_actions import staff_action
 
+OWN: tuple[Verb, ...] = ("change", "delete")
+"""What people may do to their own keys."""
 BADGE = '<span class="bg-red-100 font-semibold px-2 py-1 rounded-default text-red-700" title="{}">exposed</span>'
 
 
@@ -54,9 +57,27 @@ class ExposedFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(StaffPage):
-    """A key is shown whole once, on the page that answers its making. It is revoked, never deleted."""
+class ApiKeyAdmin(KeyLifeActions):
+    """A key is shown whole once, on the page that answers its making. It is revoked, never deleted.
 
+    Whoever makes a key, or rotates one, could act as its owner; see `not_to_be_made`. People change and revoke their
+    own keys, whatever they may do to those of others.
+    """
+
+    UPDATE = "organization.admin_keys.update"
+    ENDED = "project.keys.delete"
+    rights = (
+        Rights("project", "project", view="project.keys.read", add="project.keys.create", change=ENDED, delete=ENDED),
+        Rights(
+            "organization",
+            "organization",
+            view="organization.admin_keys.read",
+            add=UPDATE,
+            change=UPDATE,
+            delete=UPDATE,
+        ),
+    )
+    offers = ("view", "add", "change")
     form = ApiKeyForm
     list_display = (
         "name",
@@ -74,9 +95,10 @@ class ApiKeyAdmin(StaffPage):
     list_select_related = ("organization", "project", "user", "service_account")
     search_fields = ("name", "public_id", "last_four", "user__email", "service_account__name", "project__name")
     autocomplete_fields = ("organization", "project", "user", "service_account")
-    actions = ("revoke_selected",)
+    prefilled = ("organization",)
+    actions = ("revoke_selected", "rotate_selected", "expire_selected", "narrow_selected")
     OWNERSHIP = ("organization", "project", "user", "service_account", "is_admin", "is_publishable")
-    HISTORY = ("created_at", "last_used_at", "revoked_at", "exposed_at")
+    HISTORY = ("created_at", "last_used_at", "revoked_at", "exposed_at", "replaced_by")
 
     @admin.display(description="key")
     def masked(self, key: ApiKey) -> str:
@@ -89,7 +111,7 @@ class ApiKeyAdmin(StaffPage):
 
     @admin.display(description="kind")
     def kind(self, key: ApiKey) -> str:
-        return "admin" if key.is_admin else "publishable" if key.is_publishable else "secret"
+        return key.kind
 
     @admin.display(description="exposed", ordering="exposed_at")
     def exposed(self, key: ApiKey) -> str:
@@ -117,8 +139,32 @@ class ApiKeyAdmin(StaffPage):
         fixed = ("public_id", "masked", "state", *self.OWNERSHIP, *self.HISTORY)
         return (*fixed, "scopes") if obj.is_admin else fixed
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def sees(self, reach: Reach, verb: Verb) -> Q:
+        found = super().sees(reach, verb)
+        return found | (super().sees(reach, "view") & Q(user=reach.user_id)) if verb in OWN else found
+
+    def reaches(self, reach: Reach, verb: Verb, row: Any) -> bool:
+        if super().reaches(reach, verb, row):
+            return True
+        return verb in OWN and row.user_id == reach.user_id and super().reaches(reach, "view", row)
+
+    def reaches_any(self, request: HttpRequest, verb: Verb) -> bool:
+        return super().reaches_any(request, verb) or (verb in OWN and super().reaches_any(request, "view"))
+
+    def refusal(self, request: HttpRequest, form: Any) -> str:
+        reason = super().refusal(request, form)
+        return reason or ("" if form.instance.pk else not_to_be_made(reach_of(request), form.instance))
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> Any:
+        found = super().get_autocomplete_fields(request)
+        return found if reach_of(request).everything else [name for name in found if name != "user"]
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """Of users, only whoever is signed in can be chosen."""
+        found, reach = super().get_field_queryset(db, db_field, request), reach_of(request)
+        if db_field.name != "user" or found is None or reach.everything:
+            return found
+        return found.filter(pk=reach.user_id)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
@@ -131,17 +177,9 @@ class ApiKeyAdmin(StaffPage):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        exchange_of(request).secret = True
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Save this key now",
-            "key": obj,
-            "token": cast(Any, request).issued_key,
-        }
-        return TemplateResponse(request, "accounts/key_once.html", context, headers={"Cache-Control": "no-store"})
+        return shown_once(self, request, obj, cast(Any, request).issued_key)
 
-    @admin.action(description="Revoke selected API keys", permissions=["change"])
+    @staff_action("Revoke selected API keys", needs="delete")
     def revoke_selected(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> HttpResponse | None:
         if "post" not in request.POST:
             question = "Revoke these API keys? They stop working within five seconds, and for good."

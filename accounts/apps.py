@@ -8,6 +8,7 @@ from django.utils.module_loading import autodiscover_modules, import_string
 from accounts import checks
 from accounts.limits import checks as limit_checks
 from accounts.policy import is_permissive
+from accounts.sessions import checks as session_checks
 
 logger = logging.getLogger("accounts")
 
@@ -21,6 +22,7 @@ class AccountsConfig(AppConfig):
         watch_deletions(apps.get_models())
         checks.register()
         limit_checks.register()
-        autodiscover_modules("limits_admin")
+        session_checks.register()
+        autodiscover_modules("limits_admin", "alerts_admin", "sessions_admin")
         if is_permissive():
             logger.warning("%s %s", checks.PERMISSIVE_WARNING.msg, checks.PERMISSIVE_WARNING.hint)

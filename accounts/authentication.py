@@ -26,6 +26,7 @@ from accounts.policy import is_permissive
 from accounts.principal import Principal
 from accounts.roles import Role
 from accounts.scopes import DEFAULT_SCOPES
+from accounts.uses import uses
 from lukhas_site.http.exchange import exchange_of
 from lukhas_site.http.orm import in_database
 
@@ -54,9 +55,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     async def authenticate_async(self, request: HttpRequest) -> Principal | None:
         """For async views. Waits for the database only where the caller is not remembered."""
-        if exposed := exposure.secrets_in(request.META.get("QUERY_STRING", "")):
-            await in_database(exposure.flag, request, exposed)
-            raise KeyExposed
+        await refuse_exposed(request)
         token = presented_key(request)
         if token is None:
             principal = await callers.get(ANONYMOUS, look_up_anonymous)
@@ -66,6 +65,13 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+async def refuse_exposed(request: HttpRequest) -> None:
+    """Raises KeyExposed, and has the key flagged, where the URL holds a secret key."""
+    if exposed := exposure.secrets_in(request.META.get("QUERY_STRING", "")):
+        await in_database(exposure.flag, request, exposed)
+        raise KeyExposed
 
 
 def principal_of(request: HttpRequest) -> Principal:
@@ -93,12 +99,24 @@ def presented_key(request: Request | HttpRequest) -> str | None:
 
 def look_up(token: str) -> Found | None:
     """Returns the caller whose key this is, from the database; None unless it is known and works now."""
-    digests = keys.digests(token)
+    key = ApiKey.objects.with_owners().with_roles().of_text(token)
+    found = caller_of(key)
+    if key is not None and found is not None:
+        key.store_anew(keys.digest(token))
+    return found
+
+
+def look_up_id(public_id: str) -> Found | None:
+    """The same for whoever was let in on behalf of a key, and knows no more than its id."""
+    return caller_of(ApiKey.objects.with_owners().with_roles().filter(public_id=public_id).first())
+
+
+def caller_of(key: ApiKey | None) -> Found | None:
+    """Returns who calls with this key, which counts as a use of it; None unless it works now."""
     now = timezone.now()
-    key = ApiKey.objects.with_owners().with_roles().filter(digest__in=digests).order_by().first()
     if key is None or key.state(now) != "active":
         return None
-    key.record_use(digests[0], now)
+    uses.note(key, now)
     return Found(key.principal(), key.expires_at.timestamp() if key.expires_at else float("inf"))
 
 

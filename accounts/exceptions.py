@@ -6,11 +6,19 @@
     │   └── KeyTooShort            invalid_api_key, refused before any look-up
     ├── KeyExposed                 invalid_api_key: a secret key in the URL, whatever it is worth
     ├── OrganizationMismatch       mismatched_organization
-    └── ProjectMismatch            mismatched_project
+    ├── ProjectMismatch            mismatched_project
+    ├── SessionMissing             no session token, where nothing else will do
+    ├── SessionInvalid             invalid_session: unknown, ended, or run out
+    ├── SessionExposed             invalid_session: a session token in the URL, whatever it is worth
+    └── LoginFailed                invalid_credentials: no such user, a wrong password, or a user who is not active
     PermissionDenied (DRF, 403)
     ├── ScopeMissing               insufficient_permissions
     └── OriginNotAllowed           origin_not_allowed: a publishable key on a page that is not on its list
     APIException (DRF)
+    ├── OrganizationUnclear (400)  organization_required: of several organisations the caller names none
+    ├── NotThere (404)             not_found: no such object, or somebody else's
+    ├── Conflicting (409)          named; never worth a retry
+    ├── LoginLocked (429)          login_locked: too many wrong passwords
     ├── LimitReached (429)         a rate limit; the caller may wait
     ├── BudgetSpent (429)          a budget; waiting helps only where others are under way
     └── LimitsUnavailable (503)    the limits cannot be kept just now
@@ -84,6 +92,40 @@ class ProjectMismatch(Refused):
         super().__init__("OpenAI-Project header should match project for API key")
 
 
+class SessionMissing(Refused):
+    def __init__(self) -> None:
+        super().__init__(
+            "You are not signed in. POST your username and password to /api/sessions, and send the token that you get "
+            "in an Authorization header (i.e. Authorization: Bearer st-lukhas-…)."
+        )
+
+
+class SessionInvalid(Refused):
+    code = "invalid_session"
+
+    def __init__(self) -> None:
+        super().__init__("Your session is unknown or has ended. Please sign in again.")
+
+
+class SessionExposed(Refused):
+    code = "invalid_session"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token of a session was sent in the URL, where proxies, logs and histories keep it. Send it in an "
+            "Authorization header. The session has been ended; please sign in again."
+        )
+
+
+class LoginFailed(Refused):
+    """One message, whatever was wrong: it tells nobody which user names there are."""
+
+    code = "invalid_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The username or the password is wrong.")
+
+
 class ScopeMissing(PermissionDenied):
     """403: the key is good, but may not do this. `missing` names the scopes that would be needed."""
 
@@ -98,6 +140,62 @@ class ScopeMissing(PermissionDenied):
             "Check that your key has the scope, and its owner the role."
         )
         self.headers: dict[str, str] = {}
+        super().__init__(self.message)
+
+
+class OrganizationUnclear(APIException):
+    """400: somebody of several organisations, or of none, does not say for which one this is meant."""
+
+    status_code = 400
+    type = "invalid_request_error"
+    code = "organization_required"
+    param: str | None = None
+
+    def __init__(self) -> None:
+        self.message = "Say in the OpenAI-Organization header for which of your organizations this is meant."
+        self.headers: dict[str, str] = {}
+        super().__init__(self.message)
+
+
+class NotThere(APIException):
+    """404: there is no such object, or it is somebody else's. `kind` is in words."""
+
+    status_code = 404
+    type = "invalid_request_error"
+    code = "not_found"
+    param: str | None = None
+
+    def __init__(self, kind: str, id: str) -> None:
+        self.message = f"No {kind} found with id '{id[:64]}'."
+        self.headers: dict[str, str] = {}
+        super().__init__(self.message)
+
+
+class Conflicting(APIException):
+    """409: what is there does not permit this, and trying again does not help. `code` names it."""
+
+    status_code = 409
+    type = "invalid_request_error"
+    param: str | None = None
+
+    def __init__(self, message: str, *, code: str) -> None:
+        self.message = message
+        self.code = code
+        self.headers = {"x-should-retry": "false"}
+        super().__init__(message)
+
+
+class LoginLocked(APIException):
+    """429: too many wrong passwords for this user name from this address. `seconds` until the next attempt."""
+
+    status_code = 429
+    type = "invalid_request_error"
+    code = "login_locked"
+    param: str | None = None
+
+    def __init__(self, seconds: int) -> None:
+        self.message = f"Signing in as this user failed too often from your address. Try again in {seconds} seconds."
+        self.headers = {"retry-after": str(seconds)}
         super().__init__(self.message)
 
 

@@ -1,23 +1,19 @@
-"""The admin's form of an API key."""
+"""The admin's forms of API keys and of those who own them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 
-from accounts.models import ApiKey
-from accounts.scopes import ADMIN_SCOPES, DEFAULT_SCOPES, PUBLISHABLE_SCOPES, SCOPES
-from accounts.unfolded import CheckboxSelectMultiple, Textarea
-
-if TYPE_CHECKING:
-    ApiKeyModelForm = forms.ModelForm[ApiKey]
-else:
-    ApiKeyModelForm = forms.ModelForm
+from accounts.models import ApiKey, ServiceAccount
+from accounts.scopes import DEFAULT_ADMIN_SCOPES, DEFAULT_SCOPES, PUBLISHABLE_SCOPES, SCOPES
+from accounts.staff_forms import StaffForm
+from accounts.unfolded import BooleanSwitch, CheckboxSelectMultiple, Textarea
 
 
 class OriginsField(forms.CharField):
     """A list of texts, one a line."""
 
-    widget = Textarea
+    widget = Textarea(attrs={"rows": 3})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
@@ -29,7 +25,7 @@ class OriginsField(forms.CharField):
         return bool((initial or []) != self.to_python(data))
 
 
-class ApiKeyForm(ApiKeyModelForm):
+class ApiKeyForm(StaffForm):
     """A key without its text. The scopes of a project's key are ticked; an admin key's are not for choosing, and of a
     publishable key's those are left out that it cannot hold."""
 
@@ -57,7 +53,29 @@ class ApiKeyForm(ApiKeyModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("is_admin"):
-            cleaned["scopes"] = list(ADMIN_SCOPES)
+            cleaned["scopes"] = list(DEFAULT_ADMIN_SCOPES)
         elif cleaned.get("is_publishable") or self.instance.is_publishable:
             cleaned["scopes"] = [scope for scope in cleaned.get("scopes", []) if scope in PUBLISHABLE_SCOPES]
+        return cleaned
+
+
+class ServiceAccountForm(StaffForm):
+    """A new service account, and its first key, unless that is not wanted."""
+
+    with_key = forms.BooleanField(
+        label="Make its first key",
+        required=False,
+        initial=True,
+        widget=BooleanSwitch,
+        help_text="It is shown once, on the next page, and holds every scope that its role allows.",
+    )
+
+    class Meta:
+        model = ServiceAccount
+        fields = ("name", "project", "role", "organization_role")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("with_key") and not cleaned.get("role"):
+            self.add_error("with_key", "Without a role its key would not work.")
         return cleaned

@@ -32,24 +32,24 @@ def generate(*, admin: bool = False, publishable: bool = False) -> str:
 
 
 @lru_cache(maxsize=16)
-def derived_key(secret: str | bytes) -> bytes:
-    """Returns the 32 bytes that key the digest, bound to this purpose, so that no other use of `secret` shares them."""
-    return hmac.digest(force_bytes(secret), PURPOSE, "sha256")
+def derived_key(secret: str | bytes, purpose: bytes = PURPOSE) -> bytes:
+    """Returns the 32 bytes that key the digest, bound to a purpose, so that no other use of `secret` shares them."""
+    return hmac.digest(force_bytes(secret), purpose, "sha256")
 
 
-def digest(token: str, secret: str | bytes | None = None) -> str:
+def digest(token: str, secret: str | bytes | None = None, purpose: bytes = PURPOSE) -> str:
     """Returns the keyed SHA-256 of `token` as 64 hexadecimal digits, under `secret` or else settings.SECRET_KEY.
 
     Any text has a digest, lone surrogates included: what callers send is not ours to choose.
     """
-    key = derived_key(settings.SECRET_KEY if secret is None else secret)
+    key = derived_key(settings.SECRET_KEY if secret is None else secret, purpose)
     return hmac.digest(key, token.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
-def digests(token: str) -> list[str]:
+def digests(token: str, purpose: bytes = PURPOSE) -> list[str]:
     """Returns every digest under which `token` may be stored, that of the current SECRET_KEY first, then one for
     each of SECRET_KEY_FALLBACKS."""
-    return [digest(token), *(digest(token, secret) for secret in settings.SECRET_KEY_FALLBACKS)]
+    return [digest(token, secret, purpose) for secret in (None, *settings.SECRET_KEY_FALLBACKS)]
 
 
 def shown_prefix(token: str) -> str:

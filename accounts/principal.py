@@ -15,7 +15,9 @@ class Principal:
     its name, are None for admin keys, which act on the whole organisation. `owner_id` is the public id of the user or
     service account, `owner_name` its e-mail or name, and `role` what the owner is in the project, or, for an admin key,
     in the organisation. `scopes` are those of the key that this role allows. `origins` are where a publishable key may
-    be used, and None for a secret key. The anonymous development principal has an empty key id and owner id.
+    be used, and None for a secret key. `key_family` is what the key is limited and charged as, together with those that
+    it replaced or that replaced it. The anonymous development principal has an empty key id, family and owner id, and a
+    person who signed in an empty key id and family.
     """
 
     key_id: str
@@ -31,6 +33,7 @@ class Principal:
     role: Role | None = None
     owner_name: str = ""
     origins: frozenset[str] | None = None
+    key_family: str = ""
 
     @property
     def is_authenticated(self) -> bool:

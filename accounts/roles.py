@@ -47,6 +47,10 @@ ACTIONS: dict[str, Action] = {
     "organization.limits.read": Action("organization", Role.MEMBER),
     "organization.limits.update": Action("organization", Role.OWNER),
     "organization.usage.read": Action("organization", Role.MEMBER),
+    "organization.flags.read": Action("organization", Role.VIEWER),
+    "organization.flags.update": Action("organization", Role.ADMIN),
+    "organization.events.read": Action("organization", Role.VIEWER),
+    "organization.events.update": Action("organization", Role.ADMIN),
     "organization.audit.read": Action("organization", Role.ADMIN),
     "organization.audit.restore": Action("organization", Role.OWNER),
     "organization.data_retention.read": Action("organization", Role.ADMIN),
@@ -66,6 +70,9 @@ ACTIONS: dict[str, Action] = {
     "project.limits.update": Action("project", Role.ADMIN),
     "project.models.read": Action("project", Role.VIEWER),
     "project.models.update": Action("project", Role.ADMIN),
+    "project.analytics.read": Action("project", Role.VIEWER),
+    "project.analytics.update": Action("project", Role.ADMIN),
+    "project.analytics.erase": Action("project", Role.ADMIN),
 }
 
 SCOPE_ROLES: dict[str, Role] = {
@@ -76,8 +83,10 @@ SCOPE_ROLES: dict[str, Role] = {
     "flags.read": Role.VIEWER,
     "flags.write": Role.ADMIN,
     "events.write": Role.MEMBER,
+    "events.erase": Role.ADMIN,
     "usage.read": Role.VIEWER,
     "admin.*": Role.ADMIN,
+    "metrics.read": Role.ADMIN,
 }
 """The least role of a key's owner with which a scope works: of the project for its keys, of the organisation for
 admin keys. A viewer reads, and neither spends nor writes."""

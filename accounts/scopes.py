@@ -7,13 +7,16 @@ SCOPES: dict[str, str] = {
     "model.request": "Call models: chat, completions, embeddings, responses, moderations.",
     "responses.write": "Store, retrieve and delete responses.",
     "files.write": "Upload, list, download and delete files, and batches made of them.",
-    "flags.read": "Evaluate feature flags.",
+    "flags.read": "Evaluate feature flags, read them, and switch them off with a reason.",
     "flags.write": "Create, change and delete feature flags.",
     "events.write": "Send analytics events.",
+    "events.erase": "Erase what analytics keeps of a session or a user.",
     "usage.read": "Read usage and costs.",
     "admin.*": "Administer the organisation: users, projects, keys, limits, audit log. Admin keys only.",
+    "metrics.read": "Read /metrics, which tells of the whole server. Admin keys only.",
 }
-ADMIN_SCOPES: tuple[str, ...] = ("admin.*",)
+ADMIN_SCOPES: tuple[str, ...] = ("admin.*", "metrics.read")
+DEFAULT_ADMIN_SCOPES: tuple[str, ...] = ("admin.*",)
 DEFAULT_SCOPES: tuple[str, ...] = tuple(scope for scope in SCOPES if scope not in ADMIN_SCOPES)
 
 PUBLISHABLE_SCOPES: tuple[str, ...] = ("events.write", "flags.read")

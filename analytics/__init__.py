@@ -1,1 +1,2 @@
-"""What happened: usage records, events and roll-ups. Not yet: see docs/roadmap.md."""
+"""What happened: usage records and their sums, and what may be kept of events. Events themselves: not yet, see
+docs/roadmap.md."""

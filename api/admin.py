@@ -1,36 +1,57 @@
-"""The staff pages of the model catalog."""
+"""The staff pages of the model catalog, which is of the whole server and so for superusers; and of the models that
+projects may use."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.unfolded import ModelAdmin, TabularInline
-from api.models import Alias, Model, Upstream
+from accounts.staff import StaffInline, StaffPage
+from accounts.staff_actions import staff_action
+from accounts.unfolded import TabularInline
+from api.admin_permissions import ModelPermissionsAdmin
+from api.admin_trials import TryingPage
+from api.admin_upstreams import UpstreamKeyPage
+from api.models import LIMITS, Alias, Deployment, Fallback, Model, Upstream
+
+__all__ = ["ModelPermissionsAdmin"]
 
 
 @admin.register(Upstream)
-class UpstreamAdmin(ModelAdmin):
+class UpstreamAdmin(UpstreamKeyPage, TryingPage):
     list_display = ("name", "kind", "base_url", "api_key_env", "created_at")
     list_filter = ("kind",)
     search_fields = ("name", "base_url", "api_key_env")
-    show_full_result_count = False
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": ("name", "kind")}),
         ("Where it is", {"fields": ("base_url", "api_key_env")}),
+        ("Limits", {"fields": LIMITS}),
         ("History", {"fields": ("created_at",)}),
     )
 
 
-class AliasInline(TabularInline):
+class AliasInline(StaffInline, TabularInline):
     model = Alias
-    fields = ("name",)
-    extra = 0
+    fields = ("name", "rollout")
+
+
+class DeploymentInline(StaffInline, TabularInline):
+    model = Deployment
+    fields = ("upstream", "upstream_model", "weight")
+    autocomplete_fields = ("upstream",)
+    verbose_name_plural = "Further deployments"
+
+
+class FallbackInline(StaffInline, TabularInline):
+    model = Fallback
+    fk_name = "model"
+    fields = ("target", "position")
+    autocomplete_fields = ("target",)
 
 
 @admin.register(Model)
-class CatalogModelAdmin(ModelAdmin):
+class CatalogModelAdmin(TryingPage):
     list_display = (
         "model_id",
         "upstream",
@@ -46,23 +67,26 @@ class CatalogModelAdmin(ModelAdmin):
     list_select_related = ("upstream",)
     search_fields = ("model_id", "upstream_model", "upstream__name", "aliases__name")
     autocomplete_fields = ("upstream",)
-    show_full_result_count = False
     readonly_fields = ("created_at",)
-    inlines = (AliasInline,)
+    inlines = (DeploymentInline, FallbackInline, AliasInline)
     actions = ("enable_selected", "disable_selected")
     fieldsets = (
         (None, {"fields": ("model_id", "enabled")}),
-        ("Where it is", {"fields": ("upstream", "upstream_model")}),
-        ("What it does", {"fields": ("chat", "completions", "embeddings", "context_window", "encoding")}),
+        ("Where it is", {"fields": ("upstream", "upstream_model", "weight")}),
+        (
+            "What it does",
+            {"fields": ("chat", "completions", "embeddings", "context_window", "encoding", "vector_space")},
+        ),
+        ("What it is asked for", {"fields": ("default_parameters",)}),
         ("Prices", {"fields": ("input_price", "cached_input_price", "output_price")}),
         ("History", {"fields": ("created_at",)}),
     )
 
-    @admin.action(description="Enable selected models", permissions=["change"])
+    @staff_action("Enable selected models", needs="change")
     def enable_selected(self, request: HttpRequest, queryset: Any) -> None:
         self.switch(request, queryset, enabled=True)
 
-    @admin.action(description="Disable selected models", permissions=["change"])
+    @staff_action("Disable selected models", needs="change")
     def disable_selected(self, request: HttpRequest, queryset: Any) -> None:
         self.switch(request, queryset, enabled=False)
 
@@ -77,12 +101,11 @@ class CatalogModelAdmin(ModelAdmin):
 
 
 @admin.register(Alias)
-class AliasAdmin(ModelAdmin):
-    list_display = ("name", "target", "created_at")
+class AliasAdmin(StaffPage):
+    list_display = ("name", "target", "rollout", "created_at")
     list_filter = ("target__upstream",)
     list_select_related = ("target",)
-    search_fields = ("name", "target__model_id")
+    search_fields = ("name", "target__model_id", "rollout")
     autocomplete_fields = ("target",)
-    show_full_result_count = False
     readonly_fields = ("created_at",)
-    fieldsets = ((None, {"fields": ("name", "target")}), ("History", {"fields": ("created_at",)}))
+    fieldsets = ((None, {"fields": ("name", "target", "rollout")}), ("History", {"fields": ("created_at",)}))

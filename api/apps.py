@@ -7,6 +7,8 @@ from django.conf import settings
 
 from accounts.modelnames import names
 from api.engines import encodings
+from features.demands import demands
+from features.needs import needs
 
 
 class ApiConfig(AppConfig):
@@ -14,10 +16,12 @@ class ApiConfig(AppConfig):
     verbose_name = "Models"
 
     def ready(self) -> None:
-        """Registers the system checks, listens to changes of the catalog, tells accounts how to know a model, and says
-        where vocabularies are unpacked."""
-        from api import checks, models, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
+        """Registers the system checks, listens to changes of the catalog, tells accounts how to know a model and
+        features what flags may roll out, and says where vocabularies are unpacked."""
+        from api import checks, misfits, models, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
 
         signals.connect()
         names.ask(models.is_name)
+        demands.make(misfits.demand)
+        needs.tell(misfits.need)
         encodings.configure(Path(settings.TIKTOKEN_CACHE_DIR))

@@ -35,7 +35,8 @@ def fresh() -> list[tuple[Upstream, Model]]:
                 chat=False,
                 completions=False,
                 context_window=EMBEDDING_CONTEXT,
+                vector_space="all-MiniLM-L6-v2",
             ),
         ),
-        (echo, Model(model_id="lukhas-echo-1", upstream=echo)),
+        (echo, Model(model_id="lukhas-echo-1", upstream=echo, vector_space="echo")),
     ]

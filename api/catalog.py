@@ -6,14 +6,17 @@ one made in this process is seen at once. While the database is away the last sn
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import structlog
 from django.db import DatabaseError
 
+from api.defaults import by_path
 from lukhas_site.http.orm import in_database
 
 MAX_AGE = 2.0
@@ -25,12 +28,34 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one upstream is allowed, times in seconds; None where the setting says. `first` is until an answer begins,
+    `silence` between two pieces of a stream."""
+
+    connections: int | None = None
+    connect: float | None = None
+    first: float | None = None
+    silence: float | None = None
+    whole: float | None = None
+
+
+NO_LIMITS = Limits()
+Place = tuple[str, str, str]
+"""A deployment: the model, the upstream, and what that calls it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A model that can answer: what it is called here, and where and as what it is reached.
 
     `context_window` is in tokens, None when unknown; `encoding` names the tiktoken encoding that callers' token ids
     are in; `api_key_env` names the environment variable that holds the upstream's key; `capabilities` are among
-    `chat`, `completions` and `embeddings`. Prices are in micro-dollars per million tokens, and so whole and exact.
+    `chat`, `completions` and `embeddings`; targets of one `vector_space`, if it has a name, give vectors that can be
+    compared. Prices are in micro-dollars per million tokens, and so whole and exact.
+
+    `defaults` are parameters that the caller may leave out, by the path of the upstream. `deployments` are the places
+    where the model is reached beside this one; each is a target itself, and knows none. `weight` is this place's share
+    of the traffic. `fallbacks` are the ids of models that may answer in its place, in their order.
     """
 
     model: str
@@ -42,9 +67,32 @@ class Target:
     context_window: int | None = None
     encoding: str = "cl100k_base"
     capabilities: frozenset[str] = frozenset()
+    vector_space: str = ""
     input_price: int = 0
     cached_input_price: int = 0
     output_price: int = 0
+    limits: Limits = NO_LIMITS
+    weight: int = 1
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    deployments: "tuple[Target, ...]" = ()
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return self.model, self.upstream, self.upstream_model
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All the places where the model is reached."""
+        return self.place, *(each.place for each in self.deployments)
+
+    def can_replace(self, other: "Target") -> bool:
+        """Whether it may answer in the place of `other`: it answers the same endpoints, and nobody gets vectors of two
+        spaces under one name."""
+        if self.capabilities != other.capabilities:
+            return False
+        alike = bool(self.vector_space) and self.vector_space == other.vector_space
+        return alike or self.model == other.model or "embeddings" not in self.capabilities
 
     def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
         """Returns what these tokens cost, in micro-dollars, rounded up. Cached ones are part of the input."""
@@ -69,7 +117,8 @@ class Permissions:
 class Catalog:
     """What can be asked for: targets by every name that leads to them, and the list of GET /v1/models.
 
-    `permissions` are those of the projects that may not use everything, by their public ids.
+    `permissions` are those of the projects that may not use everything, by their public ids; `rollouts` the keys of the
+    flags that aliases roll out with.
     """
 
     targets: Mapping[str, Target]
@@ -78,14 +127,22 @@ class Catalog:
     etag: str
     read_at: float
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
+    rollouts: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str, project_id: str | None) -> Target | None:
         """The target of this name, for callers of this project; None where it leads nowhere, or not for them."""
         target = self.targets.get(name)
+        return target if target is not None and self.permits(name, target, project_id) else None
+
+    def permits(self, name: str, target: Target, project_id: str | None) -> bool:
+        """Whether this target may answer callers of this project who ask for `name`."""
         permissions = self.permissions.get(project_id or "")
-        if target is None or permissions is None or permissions.permit(name, target):
-            return target
-        return None
+        return permissions is None or permissions.permit(name, target)
+
+    def model(self, id: object) -> Target | None:
+        """The target whose own id this is; None where it is no model's, or an alias's name."""
+        target = self.targets.get(id) if isinstance(id, str) else None
+        return target if target is not None and target.model == id else None
 
     def visible_to(self, project_id: str | None) -> dict[str, dict[str, Any]]:
         """What callers of this project can ask for, by name, in the order in which it is listed."""
@@ -108,18 +165,28 @@ def etag_of(body: bytes) -> str:
 
 
 def read() -> Catalog:
-    """Reads the catalog from the database: three queries."""
+    """Reads the catalog from the database: five queries."""
     # This module is imported before the app registry is ready.
-    from api.models import Alias, Model, ModelPermissions  # noqa: PLC0415 - see above
+    from api.models import Alias, Deployment, Fallback, Model, ModelPermissions  # noqa: PLC0415 - see above
 
     targets: dict[str, Target] = {}
     listed: dict[str, dict[str, Any]] = {}
     models = {model.pk: model for model in Model.objects.served()}
-    for model in models.values():
-        targets[model.model_id] = _target(model)
+    further: dict[int, list[Any]] = defaultdict(list)
+    for deployment in Deployment.objects.filter(model__enabled=True).select_related("upstream"):
+        further[deployment.model_id].append(deployment)
+    fallbacks: dict[int, list[str]] = defaultdict(list)
+    for model_key, target_key in Fallback.objects.values_list("model_id", "target_id"):
+        if target_key in models:
+            fallbacks[model_key].append(models[target_key].model_id)
+    for key, model in models.items():
+        targets[model.model_id] = _target(model, further[key], tuple(fallbacks[key]))
         listed[model.model_id] = model.as_listed()
-    for name, target_id in Alias.objects.order_by("name").values_list("name", "target_id"):
+    rollouts: dict[str, str] = {}
+    for name, target_id, rollout in Alias.objects.order_by("name").values_list("name", "target_id", "rollout"):
         if target_id in models:
+            if rollout and name not in targets:
+                rollouts[name] = rollout
             targets.setdefault(name, targets[models[target_id].model_id])
             listed.setdefault(name, models[target_id].as_listed(name))
     body = listing_of(listed)
@@ -127,23 +194,50 @@ def read() -> Catalog:
     permissions = {
         project: Permissions(mode == ModelPermissions.Mode.DENY, frozenset(names)) for project, mode, names in rules
     }
-    return Catalog(targets, listed, body, etag_of(body), time.monotonic(), permissions)
+    return Catalog(targets, listed, body, etag_of(body), time.monotonic(), permissions, rollouts)
 
 
-def _target(model: Any) -> Target:
-    kinds = ("chat", "completions", "embeddings")
-    return Target(
+def _target(model: Any, further: Sequence[Any], fallbacks: tuple[str, ...]) -> Target:
+    """The target of a model, which knows its further deployments."""
+    prices: dict[str, Any] = {f"{what}_price": int(getattr(model, f"{what}_price") * MILLION) for what in PRICED}
+    first = Target(
         model=model.model_id,
-        upstream=model.upstream.name,
-        kind=model.upstream.kind,
-        base_url=model.upstream.base_url.rstrip("/"),
-        upstream_model=model.upstream_model or model.model_id,
-        api_key_env=model.upstream.api_key_env,
+        **_reached(model, model),
         context_window=model.context_window,
         encoding=model.encoding,
-        capabilities=frozenset(kind for kind in kinds if getattr(model, kind)),
-        **{f"{what}_price": int(getattr(model, f"{what}_price") * MILLION) for what in PRICED},
+        capabilities=model.capabilities,
+        vector_space=model.vector_space,
+        defaults=by_path(model.default_parameters, model.capabilities),
+        fallbacks=fallbacks,
+        **prices,
     )
+    return replace(first, deployments=tuple(replace(first, **_reached(each, model)) for each in further))
+
+
+def _reached(row: Any, model: Any) -> dict[str, Any]:
+    """Where, and as what, a model is reached: by itself or by a further deployment of it."""
+    upstream = row.upstream
+    return {
+        "upstream": upstream.name,
+        "kind": upstream.kind,
+        "base_url": upstream.base_url.rstrip("/"),
+        "upstream_model": row.upstream_model or model.model_id,
+        "api_key_env": upstream.api_key_env,
+        "limits": _limits(
+            upstream.max_connections,
+            upstream.connect_seconds,
+            upstream.first_seconds,
+            upstream.silence_seconds,
+            upstream.whole_seconds,
+        ),
+        "weight": row.weight,
+    }
+
+
+@lru_cache(maxsize=256)
+def _limits(*values: Any) -> Limits:
+    """The same object for the same limits, so that whoever compares them need not look at each."""
+    return Limits(*values)
 
 
 class _Holder:

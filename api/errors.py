@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as CacheSilent
 from rest_framework import exceptions as drf
 
 from accounts.exceptions import CHALLENGE, BudgetSpent, KeyMissing, LimitReached, ScopeMissing
+from analytics import usage
 from api import exceptions as wire
 from api.refusals import QuotaExceeded, RateLimited
 from lukhas_site.http.exchange import Exchange, exchange_of
@@ -32,14 +33,25 @@ VALIDATION_CODES = {
     "invalid": "invalid_type",
     "not_a_list": "invalid_type",
     "not_a_dict": "invalid_type",
+    "not_a_text": "invalid_type",
+    "not_a_truth": "invalid_type",
 }
+
+
+INFERENCE = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/embeddings"})
+"""Where what is refused before it reaches a model is counted."""
 
 
 def render(exc: Exception, exchange: Exchange) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an exception. A crash says no more to the caller than the request id; the edge
     logs its traceback."""
     error = translate(exc, exchange)
-    exchange.facts["error_code"] = error.code or error.type
+    reason = error.code or error.type
+    exchange.facts["error_code"] = reason
+    endpoint = exchange.route or exchange.path
+    if endpoint in INFERENCE and not exchange.recorded:
+        exchange.recorded = True
+        usage.refusals.note(str(exchange.facts.get("project") or ""), endpoint, reason)
     headers = {"content-type": "application/json"} | {name.lower(): value for name, value in error.headers.items()}
     if error.status_code == 401:
         headers["www-authenticate"] = CHALLENGE
@@ -65,6 +77,8 @@ def _validation(exc: Any, exchange: Exchange) -> wire.APIError:
     code = VALIDATION_CODES.get(detail.code or "", "invalid_value")
     if code == "missing_required_parameter":
         return wire.MissingParameter(path)
+    if detail.code == wire.UnknownParameter.code:
+        return wire.UnknownParameter(path)
     return wire.InvalidRequest(f"Invalid '{path}': {detail}" if path else str(detail), param=path or None, code=code)
 
 

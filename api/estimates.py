@@ -8,6 +8,7 @@ import orjson
 from django.conf import settings
 
 from api.catalog import Target
+from api.defaults import most_tokens
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
 
 Request = ChatRequest | CompletionRequest | EmbeddingRequest
@@ -35,7 +36,7 @@ def estimate(request: Request, target: Target) -> tuple[int, int]:
         prompt = _chat(request.messages) + _tools(request)
     else:
         prompt = sum(map(_tokens, request.prompts))
-    most = request.sampling.max_tokens
+    most = _most(request, target)
     if most is None:
         most = settings.LUKHAS_ESTIMATED_OUTPUT_TOKENS
     if target.context_window is not None:
@@ -60,7 +61,7 @@ def most_cost(request: Request, target: Target, prompt: int, answer: int) -> int
     most_prompt = max(prompt, min(bounds, default=0))
     if isinstance(request, EmbeddingRequest):
         return target.cost(most_prompt, 0)
-    limits = [limit for limit in (request.sampling.max_tokens, window) if limit is not None]
+    limits = [limit for limit in (_most(request, target), window) if limit is not None]
     return target.cost(most_prompt, max(answer, _answers(request) * min(limits, default=0)))
 
 
@@ -73,6 +74,11 @@ def _answers(request: ChatRequest | CompletionRequest) -> int:
     if isinstance(request, ChatRequest):
         return request.sampling.n
     return len(request.prompts) * max(request.sampling.n, _count(request.body.get("best_of")))
+
+
+def _most(request: ChatRequest | CompletionRequest, target: Target) -> int | None:
+    """The most tokens that each answer may have, as far as the caller or the model's defaults say."""
+    return most_tokens(request, target.defaults) if target.defaults else request.sampling.max_tokens
 
 
 def _is_text(message: JSONObject) -> bool:

@@ -25,7 +25,9 @@
     ├── QuotaExceeded                 429  insufficient_quota, in `api.refusals`
     ├── ServerError                   500
     ├── UpstreamError                 502  upstream_error
+    │   └── MailNotSent               502  mail_not_sent
     ├── Overloaded                    503  server_is_overloaded
+    │   └── UpstreamsDown             503  upstreams_down, in `api.refusals`
     └── UpstreamTimeout               504  upstream_timeout
 
 Who is turned away (401, 403) is told by `accounts.exceptions`, whose classes carry the same fields.
@@ -244,6 +246,11 @@ class UpstreamError(APIError):
     status_code = 502
     code = "upstream_error"
     default_detail = "The upstream server failed to answer."
+
+
+class MailNotSent(UpstreamError):
+    code = "mail_not_sent"
+    default_detail = "The mail could not be sent, so nothing was done. Please try again."
 
 
 class Overloaded(APIError):

@@ -1,9 +1,10 @@
-"""429: what is refused for a limit or a budget, in OpenAI's words."""
+"""What is refused before a model is asked: 429 for a limit or a budget, in OpenAI's words, 503 where no server that
+could be asked is likely to answer, and 409 for an Idempotency-Key that is in use or was used otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 
-from api.exceptions import APIError
+from api.exceptions import APIError, Conflict, Overloaded
 
 
 class RateLimited(APIError):
@@ -73,3 +74,41 @@ class QuotaExceeded(APIError):
         """`retry_after` is in seconds, None where the budget is spent."""
         wait = {"x-should-retry": "false"} if retry_after is None else waiting(retry_after)
         super().__init__(message, headers={**(headers or {}), **wait})
+
+
+class UpstreamsDown(Overloaded):
+    """No deployment of these models works, as far as is known; the next one is tried in so many seconds."""
+
+    code = "upstreams_down"
+
+    def __init__(self, models: Iterable[str], seconds: float) -> None:
+        super().__init__(
+            f"No server for this model answers at the moment. {tried(models)} Please try again later.",
+            retry_after=max(1, ceil(seconds)),
+        )
+
+
+def tried(models: Iterable[str]) -> str:
+    """Which models were tried, in words."""
+    return f"Models tried: {', '.join(f'`{model}`' for model in models)}."
+
+
+class KeyInUse(Conflict):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    code = "idempotency_key_in_use"
+
+    def __init__(self) -> None:
+        message = "A request with this Idempotency-Key is being answered. Please ask again for its answer."
+        super().__init__(message, code=self.code)
+        self.headers = {"retry-after": "1", "x-should-retry": "true"}
+
+
+class KeyReused(Conflict):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency_key_reuse"
+
+    def __init__(self) -> None:
+        message = "This Idempotency-Key was used for another request. Use a new key for each."
+        super().__init__(message, code=self.code)

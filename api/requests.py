@@ -101,3 +101,23 @@ class EmbeddingRequest:
     body: JSONObject
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+
+
+Request = ChatRequest | CompletionRequest | EmbeddingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Which model a feature flag chose for a request, and why; counted with what the request used.
+
+    `variant` is the flag's, and None where the target of the alias answers because the flag did not say otherwise.
+    `reason` tells of a variant how the flag came to it: `SPLIT`, `TARGETING_MATCH`, `STATIC`, `DEFAULT` or `DISABLED`,
+    as `features.evaluation` has them. Of none it tells why: the same where the flag gives no value there; OFREP's error
+    code where it cannot be evaluated, such as `FLAG_NOT_FOUND`; `FLAGS_UNREACHABLE` where flags could never be read;
+    `MODEL_UNKNOWN`, `MODEL_NOT_PERMITTED` or `MODEL_UNFIT` where it gives a model that is not there, that the project
+    may not use, or that cannot take the target's place.
+    """
+
+    flag: str
+    variant: str | None
+    reason: str

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
 from api import catalog
-from api.models import Alias, Model, ModelPermissions, Upstream
+from api.models import Alias, Deployment, Fallback, Model, ModelPermissions, Upstream
 
 
 def forget_catalog(using: str, **_: Any) -> None:
@@ -16,6 +16,6 @@ def forget_catalog(using: str, **_: Any) -> None:
 
 def connect() -> None:
     """Connects the receiver; connecting twice is connecting once."""
-    for model in (Upstream, Model, Alias, ModelPermissions):
+    for model in (Upstream, Model, Deployment, Fallback, Alias, ModelPermissions):
         for signal in (post_save, post_delete):
             signal.connect(forget_catalog, sender=model, dispatch_uid=f"catalog-{model.__name__}")

@@ -3,16 +3,14 @@
 A stream's span lasts as long as the stream. Spans hold sizes and counts, never a prompt or an answer.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from api.backends.base import Call
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
-
-Request = ChatRequest | CompletionRequest | EmbeddingRequest
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request
 
 OPERATIONS: dict[type[Request], tuple[str, str]] = {
     ChatRequest: ("chat.create", "chat"),
@@ -26,6 +24,9 @@ tracer = trace.get_tracer("lukhas.api")
 @contextmanager
 def inference_span(request: Request, call: Call) -> Iterator[Span]:
     """The span of one answer: attributes of the request at the start, of the answer at the end."""
+    if isinstance(tracer, trace.ProxyTracer) and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        yield trace.INVALID_SPAN  # nobody provides tracing: a span that does nothing still costs to enter
+        return
     name, operation = OPERATIONS[type(request)]
     with tracer.start_as_current_span(
         name, kind=SpanKind.INTERNAL, record_exception=False, set_status_on_exception=False
@@ -37,6 +38,11 @@ def inference_span(request: Request, call: Call) -> Iterator[Span]:
         span.set_attribute("gen_ai.provider.name", call.target.upstream)
         span.set_attribute("gen_ai.request.model", request.model)
         _describe(span, request)
+        if call.rollout is not None:
+            span.set_attribute("feature_flag.key", call.rollout.flag)
+            span.set_attribute("feature_flag.result.reason", call.rollout.reason.lower())
+            if call.rollout.variant is not None:
+                span.set_attribute("feature_flag.result.variant", call.rollout.variant)
         try:
             yield span
         except BaseException as error:
@@ -45,14 +51,6 @@ def inference_span(request: Request, call: Call) -> Iterator[Span]:
             raise
         finally:
             _conclude(span, call)
-
-
-async def traced(events: AsyncGenerator[bytes], request: Request, call: Call) -> AsyncGenerator[bytes]:
-    """The same events, inside a span that ends when they do."""
-    with inference_span(request, call):
-        async with aclosing(events):
-            async for event in events:
-                yield event
 
 
 def _describe(span: Span, request: Request) -> None:

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from api.views.inference import ChatCompletionsView, CompletionsView, EmbeddingsView
 from api.views.models import ModelDetailView, ModelListView
+from api.views.organization.urls import project_urlpatterns
 
 urlpatterns = [
     path("chat/completions", ChatCompletionsView.as_view(), name="chat-completions"),
@@ -12,4 +13,5 @@ urlpatterns = [
     path("models", ModelListView.as_view(), name="models"),
     path("models/<path:model_id>", ModelDetailView.as_view(), name="model"),
     path("organization/", include("api.views.organization.urls")),
+    path("projects/", include(project_urlpatterns)),
 ]

@@ -9,11 +9,11 @@ from typing import Any
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def write(name: str, rows: list[dict[str, Any]]) -> None:
-    """Writes `results/NAME.csv` and prints the rows as a Markdown table."""
-    RESULTS.mkdir(exist_ok=True)
+def write(name: str, rows: list[dict[str, Any]], place: Path = RESULTS) -> None:
+    """Writes `results/NAME.csv`, or one elsewhere, and prints the rows as a Markdown table."""
+    place.mkdir(parents=True, exist_ok=True)
     stamp = {"date": datetime.now(UTC).date().isoformat(), "python": platform.python_version()}
-    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
+    with (place / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], *stamp], lineterminator="\n")
         writer.writeheader()
         writer.writerows({**row, **stamp} for row in rows)

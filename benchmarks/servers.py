@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +33,43 @@ class Running:
     process: subprocess.Popen[bytes]
     key: str = "none"
     model: str = "mock-model"
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def cpu_seconds(self) -> float:
         """Processor time that the process has used so far, in user and kernel mode."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    @property
+    def base(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
     def resident_mib(self) -> float:
         """Resident memory of the process."""
+        return self._memory("VmRSS")
+
+    def peak_mib(self) -> float:
+        """The most that its resident memory has been."""
+        return self._memory("VmHWM")
+
+    def _memory(self, kind: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return int(status.split(f"{kind}:")[1].split()[0]) / 1024
 
 
 @contextmanager
-def process(command: Sequence[str], port: int, env: Mapping[str, str], core: int | None) -> Iterator[Running]:
-    """Runs a server, pinned to `core` if one is given, until the block ends; waits until it listens."""
+def process(
+    command: Sequence[str], port: int, env: Mapping[str, str], core: int | None, seconds: float = 60
+) -> Iterator[Running]:
+    """Runs a server, pinned to `core` if one is given, until the block ends; waits until it listens, for `seconds`."""
     pinned = ["taskset", "-c", str(core)] if core is not None else []
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             [*pinned, *command], cwd=ROOT, env={**os.environ, **QUIET, **env}, stdout=log, stderr=log
         )
         try:
-            wait_for(port, child, log)
+            wait_for(port, child, log, seconds)
             yield Running(port, child)
         finally:
             child.send_signal(signal.SIGTERM)
@@ -64,7 +79,7 @@ def process(command: Sequence[str], port: int, env: Mapping[str, str], core: int
                 child.kill()
 
 
-def wait_for(port: int, child: subprocess.Popen[bytes], log: Any, seconds: float = 60) -> None:
+def wait_for(port: int, child: subprocess.Popen[bytes], log: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -82,11 +97,18 @@ def python(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def mock_upstream(core: int | None) -> Iterator[str]:
-    """The mock; yields its base URL."""
+def mock(core: int | None) -> Iterator[Running]:
+    """The mock upstream."""
     port = free_port()
-    with process(python("-m", "benchmarks.mock", str(port)), port, {}, core):
-        yield f"http://127.0.0.1:{port}/v1"
+    with process(python("-m", "benchmarks.mock", str(port)), port, {}, core) as running:
+        yield running
+
+
+@contextmanager
+def mock_upstream(core: int | None) -> Iterator[str]:
+    """The same; yields the base URL of what it answers at once."""
+    with mock(core) as running:
+        yield f"{running.base}/v1"
 
 
 @contextmanager
@@ -102,8 +124,17 @@ def reference(mock: str, core: int | None) -> Iterator[Running]:
 
 
 @contextmanager
-def lukhas(core: int | None, *, mock: str | None = None, model: str = "mock-model", **env: str) -> Iterator[Running]:
-    """LUKHAS as `make serve` runs it, everything on, with a data directory of its own."""
+def lukhas(
+    core: int | None,
+    *,
+    mock: str | None = None,
+    model: str = "mock-model",
+    prepare: Callable[[dict[str, str]], None] | None = None,
+    sampled: str = "",
+    **env: str,
+) -> Iterator[Running]:
+    """LUKHAS as `make serve` runs it, everything on, with a data directory of its own. `prepare` gets its environment
+    before it starts; with `sampled` it has a sampler, see `benchmarks.sampling`, which writes to that file."""
     with ExitStack() as stack:
         data = stack.enter_context(tempfile.TemporaryDirectory())
         env = {"LUKHAS_DATA_DIR": data, "LUKHAS_PRELOAD_MODELS": "0", **env}
@@ -112,10 +143,25 @@ def lukhas(core: int | None, *, mock: str | None = None, model: str = "mock-mode
         if mock is not None:
             manage(env, "add_upstream", "mock", mock)
             manage(env, "add_model", "mock-model", "--upstream", "mock", "--upstream-model", "mock-upstream-model")
+        if prepare is not None:
+            prepare(env)
         port = free_port()
-        command = python("manage.py", "serve", "--port", str(port))
+        serve = (
+            ["-m", "benchmarks.sampling", sampled, str(port)]
+            if sampled
+            else ["manage.py", "serve", "--port", str(port)]
+        )
+        command = python(*serve)
         running = stack.enter_context(process(command, port, env, core))
-        yield Running(port, running.process, key, model)
+        yield Running(port, running.process, key, model, env)
+
+
+@contextmanager
+def another(first: Running) -> Iterator[Running]:
+    """One more process on the data of the first."""
+    port = free_port()
+    with process(python("manage.py", "serve", "--port", str(port)), port, first.env, None) as running:
+        yield Running(port, running.process, first.key, first.model, first.env)
 
 
 def manage(env: Mapping[str, str], *arguments: str) -> str:
@@ -126,10 +172,11 @@ def manage(env: Mapping[str, str], *arguments: str) -> str:
 
 
 def load(core: int | None, **plan: Any) -> dict[str, Any]:
-    """Runs the load generator with a plan, see `benchmarks.load`."""
+    """Runs a load generator with a plan, see `benchmarks.load` and `benchmarks.open_loop`."""
     pinned = ["taskset", "-c", str(core)] if core is not None else []
+    module = "benchmarks.open_loop" if plan["kind"] == "open" else "benchmarks.load"
     done = subprocess.run(
-        [*pinned, *python("-m", "benchmarks.load")], cwd=ROOT, env={**os.environ, **QUIET}, check=True,
+        [*pinned, *python("-m", module)], cwd=ROOT, env={**os.environ, **QUIET}, check=True,
         input=json.dumps({"host": "127.0.0.1", **plan}), capture_output=True, text=True,
     )  # fmt: skip
     figures: dict[str, Any] = json.loads(done.stdout)

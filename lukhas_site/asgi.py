@@ -17,8 +17,9 @@ from lukhas_site import telemetry
 TRACING = telemetry.configure()  # before any handler is built, or its middleware is not seen
 django.setup(set_prefix=False)
 
-from api import errors  # noqa: E402 - needs Django's apps to be ready
+from lukhas_site import problems  # noqa: E402 - needs Django's apps to be ready
 from lukhas_site.http.edge import Edge  # noqa: E402 - likewise
 from lukhas_site.roof import Roof  # noqa: E402 - likewise
 
-application = Edge(Roof(TRACING), problem=errors.problem)
+roof = Roof(TRACING)
+application = Edge(roof, problem=problems.problem, pages=roof.pages)

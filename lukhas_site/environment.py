@@ -56,6 +56,27 @@ class Environment:
             ) from error
         return config
 
+    def mail(self, url: str) -> dict[str, Any]:
+        """Django's settings of the mail server that a URL names: smtp://, smtp+tls:// or smtp+ssl://, on their usual
+        ports unless told; or consolemail://, filemail://, memorymail:// and dummymail://, which send nothing anywhere.
+        """
+        try:
+            config: dict[str, Any] = self._env.email_url_config(url)
+        except (ValueError, ImproperlyConfigured) as error:
+            raise ImproperlyConfigured(  # without the reason, which may quote a part of the password
+                "EMAIL_URL must be a URL such as smtp+tls://user:password@host:587, its special characters "
+                "percent-encoded."
+            ) from error
+        usual = 587 if config.get("EMAIL_USE_TLS") else 465 if config.get("EMAIL_USE_SSL") else 25
+        return {
+            **config,
+            "EMAIL_HOST": config["EMAIL_HOST"] or "localhost",
+            "EMAIL_PORT": config["EMAIL_PORT"] or usual,
+            "EMAIL_HOST_USER": config["EMAIL_HOST_USER"] or "",
+            "EMAIL_HOST_PASSWORD": config["EMAIL_HOST_PASSWORD"] or "",
+            "EMAIL_FILE_PATH": config["EMAIL_FILE_PATH"] or None,
+        }
+
     def _read(self, name: str, cast: Callable[[str], T], default: T, kind: str) -> T:
         try:
             value: T = self._env(name, cast=cast, default=default)

@@ -12,12 +12,17 @@ import orjson
 from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
+from analytics import intake, usage
+from analytics.journal import Journal
+from api import catalog
 from api.backends import registry
+from api.breakers import breakers
 from api.views import documentation as documented
+from features.ruleset import FRESH, current, watch
 from lukhas_site.http.views import AsyncAPIView
 from lukhas_site.loading import loader
 
@@ -181,11 +186,58 @@ async def models() -> str:
     return f"loaded on first use: {', '.join(missing)}" if missing else "loaded"
 
 
+async def flags() -> str:
+    """Whether the feature flags are current. Stale ones go on answering."""
+    if watch.age > FRESH:
+        try:
+            await asyncio.shield(asyncio.wrap_future(watch.look()))
+        except DatabaseError as error:
+            known = watch.rulesets
+            if known is None:
+                raise
+            told = f"stale: answering with version {known.version}, as read {watch.age:.0f} s ago"
+            raise NotReady(told) from error
+    return f"version {(await current()).version}"
+
+
+async def journal() -> str:
+    """Whether requests can be written down, and how much of it waits for the database."""
+    return state_of(usage.journal)
+
+
+async def events() -> str:
+    """The same of events, which are in their journal only while the database is away."""
+    return state_of(intake.journal)
+
+
+def state_of(waiting: Journal) -> str:
+    """How much waits in a journal. Raises NotReady where it takes nothing in."""
+    told = f"{waiting.backlog} bytes wait, the oldest for {waiting.oldest:.0f} s" if waiting.backlog else "empty"
+    if waiting.refusing:
+        raise NotReady(f"{waiting.refusing}; {told}")
+    return told
+
+
+async def upstreams() -> str:
+    """Which models have deployments that are left alone because they fail. The server is ready for all that: others
+    answer meanwhile, or callers are told when to come back."""
+    places = {target.model: target.places for target in (await catalog.current()).targets.values()}
+    told = []
+    for model, known in places.items():
+        if failing := sum(breakers.state(place) != "closed" for place in known):
+            told.append(f"{model} ({failing} of {len(known)})")
+    return f"degraded, left alone for failing: {', '.join(told)}" if told else "none is left alone"
+
+
 CHECKS: Mapping[str, Check] = {
     "database": InThread(ask_database),
     "cache": InThread(ask_cache),
     "migrations": Once(InThread(ask_migrations)),
     "models": models,
+    "upstreams": upstreams,
+    "flags": flags,
+    "journal": journal,
+    "events": events,
 }
 
 

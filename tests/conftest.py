@@ -1,22 +1,38 @@
 """What tests share: the server, an empty database with what a first start makes, keys, and the official SDK."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.cache import cache, caches
-from django.core.management.color import no_style
 from django.db import connection, transaction
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import override_settings, setup_databases, teardown_databases
 
 from accounts.memo import callers
+from tests.beginnings import Beginnings
 from tests.serving import Server
 
-OWN_APPS = ("accounts", "features", "analytics", "api", "admin", "auth", "sessions")
+LONGEST = ("test_suites_postgres.py", "test_fuzz.py", "test_staff_matrix.py")
+OWN_APPS = ("accounts", "features", "analytics", "api", "admin", "auth", "sessions", "axes")
 KEPT = ("auth_permission",)
+QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: begun last, one processor would work on them while the others have nothing to do."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """New passwords are hashed in no time, production's hasher taking half a second; what that hashed still holds."""
+    with override_settings(PASSWORD_HASHERS=[QUICK_HASHER, *settings.PASSWORD_HASHERS]):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +41,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         yield
+        stop_watching()
         if connection.vendor == "postgresql":  # threads that served may still hold a connection, and it is not dropped
             others = "datname = current_database() AND pid <> pg_backend_pid()"
             with connection.cursor() as cursor:
@@ -32,44 +49,90 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         teardown_databases(made, verbosity=0)
 
 
+def stop_watching() -> None:
+    """Ends the thread that looks at the flags: it would go on looking at a database that is gone."""
+    from features.ruleset import watch
+
+    watch.stop()
+
+
+def tables() -> list[str]:
+    """The tables that a test may leave something in."""
+    known = (model._meta for model in apps.get_models(include_auto_created=True))
+    return [meta.db_table for meta in known if meta.app_label in OWN_APPS and meta.db_table not in KEPT]
+
+
 def empty_database() -> None:
     """Deletes every row of every table of ours, and what this process remembers of them."""
+    from accounts.alerts.watching import watch
     from accounts.audit.triggers import deletion_allowed
     from accounts.limits import gate
-    from api import catalog
+    from accounts.pages import pages
+    from accounts.uses import uses
+    from analytics import identities, intake, policies, usage, vocabularies
+    from analytics.exposures import keeping
+    from api import catalog, idempotency
+    from api.balancing import traffic
+    from api.breakers import breakers
+    from features import ruleset
+    from features.exposures import exposures
+    from features.recording import recorder
 
     gate.forget()
-    known = (model._meta for model in apps.get_models(include_auto_created=True))
-    tables = [meta.db_table for meta in known if meta.app_label in OWN_APPS and meta.db_table not in KEPT]
+    watch.forget()
+    uses.forget()
+    pages.forget()
+    usage.forget()
+    intake.forget()
+    for remembered in (vocabularies.vocabularies, policies.policies, idempotency.unkept, identities.remembered):
+        remembered.forget()
+    exposures.forget()
+    recorder.forget()
+    keeping.forget()
+    deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables()]
     with transaction.atomic(), deletion_allowed(), connection.cursor() as cursor:
-        for statement in connection.ops.sql_flush(no_style(), tables):
+        # Not flushed: where rows are few, truncating takes PostgreSQL longer; it takes all of these at once.
+        for statement in ["; ".join(deletions)] if connection.vendor == "postgresql" else deletions:
             cursor.execute(statement)
     catalog.forget()
+    breakers.forget()
+    traffic.forget()
+    ruleset.watch.forget()
     callers.forget()
     cache.clear()
     caches["guards"].clear()
+    caches["idempotency"].clear()
+
+
+@pytest.fixture(scope="session")
+def beginnings(django_db_setup: None, django_db_blocker: Any) -> Beginnings:
+    """What tests begin with, kept beside; the tables themselves are empty again."""
+    with django_db_blocker.unblock():
+        kept = Beginnings(tables())
+        empty_database()
+    return kept
 
 
 @pytest.fixture
-def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def database(beginnings: Beginnings, django_db_blocker: Any) -> Iterator[None]:
     """A database as a first start leaves it, that every thread sees; emptied afterwards."""
-    from accounts.bootstrap import ensure_defaults
-    from api.bootstrap import ensure_catalog
-
     with django_db_blocker.unblock():
-        with transaction.atomic():
-            ensure_defaults()
-            ensure_catalog()
-        yield
-        empty_database()
+        try:
+            beginnings.first_start()
+            yield
+        finally:
+            empty_database()
 
 
 @pytest.fixture(scope="session")
 def served(django_db_setup: None) -> Iterator[Server]:
-    """The application of production, on real sockets, once for the whole run."""
+    """The application of production, on real sockets, once for the whole run. Rollouts are guarded by the rounds that
+    tests make."""
     from lukhas_site.asgi import application
 
-    with Server(application) as server:
+    with ExitStack() as stack:
+        with override_settings(LUKHAS_ROLLOUT_KEEPER=False):
+            server = stack.enter_context(Server(application))
         yield server
 
 

@@ -8,19 +8,24 @@ import signal
 import tempfile
 
 _data = tempfile.mkdtemp(prefix="lukhas-tests-")
-(pathlib.Path(_data) / "static").mkdir()
+for _name in ("static", "certificates"):
+    (pathlib.Path(_data) / _name).mkdir()
 atexit.register(shutil.rmtree, _data, ignore_errors=True)
 
 # A shell that runs the tests in the background has Ctrl-C ignored, by the processes that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-OURS = ("LUKHAS_", "OTEL_", "DATABASE_URL", "REDIS_URL")
-# What is for the tests themselves: they can be run on another database than SQLite.
-KEPT = {name: os.environ[name] for name in ("LUKHAS_TESTS_COMPLETE", "LUKHAS_TESTS_WITHOUT") if name in os.environ}
+OURS = ("LUKHAS_", "OTEL_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+# What is for the tests themselves: they can be run on another database than SQLite, and leave pictures behind.
+FOR_TESTS = ("LUKHAS_TESTS_COMPLETE", "LUKHAS_TESTS_WITHOUT", "LUKHAS_TESTS_SCREENSHOTS")
+KEPT = {name: os.environ[name] for name in FOR_TESTS if name in os.environ}
 DATABASE_URL = os.environ.get("LUKHAS_TESTS_DATABASE_URL", "")
 
 for _name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[_name]
+
+# No test speaks TLS with anybody, and each HTTP client would read the certificates of all authorities, for 35 ms.
+os.environ.pop("SSL_CERT_FILE", None)
 
 os.environ.update(
     **KEPT,
@@ -31,6 +36,7 @@ os.environ.update(
     LUKHAS_STATICFILES_STORAGE="django.contrib.staticfiles.storage.StaticFilesStorage",
     OPENAI_API_KEY="",
     HF_HUB_OFFLINE="1",
+    SSL_CERT_DIR=str(pathlib.Path(_data) / "certificates"),
     TOKENIZERS_PARALLELISM="true",
 )
 

@@ -2,17 +2,24 @@
 
 `with MockUpstream() as upstream:` gives its `url` (up to /v1). `upstream.mode` says how it answers from now on:
 
-    normal      chat, completions and embeddings, whole and as streams
+    normal      chat, completions and embeddings, whole and as streams; and its one model
     slow        as normal, with `upstream.delay` seconds before each piece of a stream, and before whole answers
+    slow-first  as normal, with `upstream.delay` seconds between the headers of a stream and its first event
     hang        never answers
+    drop        closes the connection instead of answering
+    empty       a stream that ends without any event
+    comments    sends the headers of a stream, then a comment every `upstream.delay` seconds
+    drip        sends the first event of a stream every `upstream.delay` seconds, for ever, whatever was asked for
     silent      sends the headers of a stream, then nothing
     stall       sends the first event of a stream, then nothing
     cut         a stream that ends without [DONE]
     reset       a stream whose connection is reset
     error-mid   a stream with an error in the middle
     error-first a stream that begins with an error
-    html, half-json, huge, 301, 400, 401, 404, 429, 500   as the name says, whole and for streams
+    html, half-json, huge, 301, 400, 401, 404, 408, 409, 429, 500   as the name says, whole and for streams
+    busy        429, which asks to come back in 20 milliseconds
 
+`upstream.modes` are those of the next requests, one each, before `upstream.mode` holds again.
 `upstream.reply(…)` has it send one exact answer, `upstream.stream(…)` exact blocks of a stream. What it was asked is
 in `upstream.requests`, and when callers hung up in `upstream.hang_ups`.
 """
@@ -47,6 +54,9 @@ STATUSES = {
         b'{"error": {"message": "Slow down.", "type": "tokens", "param": null, "code": "rate_limit_exceeded"}}',
         {"Retry-After": "7", "Retry-After-Ms": "6500"},
     ),
+    "408": (408, b"", {}),
+    "409": (409, b'{"error": {"message": "Locked.", "type": "invalid_request_error", "code": "locked"}}', {}),
+    "busy": (429, b'{"error": {"message": "Slow down."}}', {"Retry-After-Ms": "20"}),
     "500": (500, b'{"error": {"message": "Traceback at 10.0.0.1", "type": "server_error"}}', {}),
     "html": (200, b"<!doctype html><title>Welcome to nginx!</title>", {"Content-Type": "text/html"}),
     "half-json": (200, b'{"id": "x", "model": "upstream-model", "choices": [{"index": 0}', {}),
@@ -66,6 +76,7 @@ class Asked:
 class MockUpstream:
     def __init__(self, mode: str = "normal") -> None:
         self.mode = mode
+        self.modes: list[str] = []
         self.delay = 0.05
         self.requests: list[Asked] = []
         self.hang_ups: list[float] = []
@@ -123,12 +134,16 @@ class MockUpstream:
 
     def wait_for_request(self, seconds: float = 5.0) -> Asked:
         """The first request; raises AssertionError where none comes in time."""
-        deadline = time.monotonic() + seconds
-        while not self.requests:
-            if time.monotonic() > deadline:
-                raise AssertionError("nothing was asked")
-            time.sleep(0.002)
+        self.wait_for_requests(1, seconds)
         return self.requests[0]
+
+    def wait_for_requests(self, count: int, seconds: float = 5.0) -> None:
+        """Until so many came; raises AssertionError where they do not in time."""
+        deadline = time.monotonic() + seconds
+        while len(self.requests) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not asked {count} times")
+            time.sleep(0.002)
 
     # --- the server's thread -----------------------------------------------------------------------------------
 
@@ -140,6 +155,7 @@ class MockUpstream:
         self._over = asyncio.Event()
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/v1/{path:.*}", self._handle)
+        app.router.add_get("/v1/{path:models}", self._handle)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -153,32 +169,36 @@ class MockUpstream:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.transport is not None:
             self.connections.add(request.transport.get_extra_info("peername"))
-        body = await request.json()
+        body = await request.json() if request.can_read_body else {}
+        mode = self.modes.pop(0) if self.modes else self.mode
         self.requests.append(Asked(request.match_info["path"], dict(request.headers), body, time.monotonic()))
         try:
-            return await self._answer(request, request.match_info["path"], body)
+            return await self._answer(request, request.match_info["path"], body, mode)
         except (asyncio.CancelledError, ConnectionError):
             self.hang_ups.append(time.monotonic())
             self._hung_up.set()
             raise
 
-    async def _answer(self, request: web.Request, path: str, body: dict[str, Any]) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, path: str, body: dict[str, Any], mode: str) -> web.StreamResponse:
         if self._exact is not None:
             return await self._exact(request)
-        if self.mode in STATUSES:
-            status, content, headers = STATUSES[self.mode]
+        if mode in STATUSES:
+            status, content, headers = STATUSES[mode]
             headers = {"Content-Type": "application/json", "x-request-id": "req_up", **headers}
             return web.Response(status=status, body=content, headers=headers)
-        if self.mode == "hang":
+        if mode == "hang":
             await asyncio.sleep(3600)
-        if self.mode == "huge":
+        if mode == "drop" and request.transport is not None:
+            request.transport.abort()
+            await asyncio.sleep(3600)
+        if mode == "huge":
             return await self._huge(request)
-        if body.get("stream"):
-            return await self._stream(request, path, body)
-        if self.mode == "slow":
+        if body.get("stream") or mode == "drip":
+            return await self._stream(request, path, body, mode)
+        if mode == "slow":
             await asyncio.sleep(self.delay)
         answer = whole(path, body)
-        if self.mode == "no-usage":
+        if mode == "no-usage":
             del answer["usage"]
         return web.json_response(answer, headers={"x-request-id": "req_up"})
 
@@ -196,37 +216,50 @@ class MockUpstream:
         await response.write(b'"}')
         return response
 
-    async def _stream(self, request: web.Request, path: str, body: dict[str, Any]) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, path: str, body: dict[str, Any], mode: str) -> web.StreamResponse:
         response = await self._begin(request)
-        if self.mode == "silent":
-            await asyncio.sleep(3600)
+        await self._before_the_first_event(response, mode)
         wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         events = [b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks(path, body, wants_usage)]
         error = (
             b'data: {"error": {"message": "Out of memory.", "type": "server_error", "param": null, "code": "oom"}}\n\n'
         )
-        if self.mode == "error-first":
+        if mode == "error-first":
             events = [error]
-        if self.mode in {"cut", "reset", "error-mid", "stall"}:
+        if mode == "empty":
+            events = []
+        while mode == "drip":
+            await response.write(events[0])
+            await asyncio.sleep(self.delay)
+        if mode in {"cut", "reset", "error-mid", "stall"}:
             events = events[:2]
         for event in events:
-            if self.mode == "slow":
+            if mode == "slow":
                 await asyncio.sleep(self.delay)
             await response.write(event)
-        if self.mode == "stall":
+        if mode == "stall":
             await asyncio.sleep(3600)
-        if self.mode == "error-mid":
+        if mode == "error-mid":
             await response.write(error)
-        if self.mode == "reset" and request.transport is not None:
+        if mode == "reset" and request.transport is not None:
             await asyncio.sleep(0.05)
             request.transport.abort()
-        if self.mode in {"normal", "slow"}:
+        if mode in {"normal", "slow", "slow-first"}:
             await response.write(b"data: [DONE]\n\n")
         return response
+
+    async def _before_the_first_event(self, response: web.StreamResponse, mode: str) -> None:
+        while mode == "comments":
+            await response.write(b": still there\n\n")
+            await asyncio.sleep(self.delay)
+        if mode in {"silent", "slow-first"}:
+            await asyncio.sleep(3600 if mode == "silent" else self.delay)
 
 
 def whole(path: str, body: dict[str, Any]) -> dict[str, Any]:
     """A good answer, whole."""
+    if path == "models":
+        return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1750000000, "owned_by": "us"}]}
     if path == "embeddings":
         inputs = body["input"] if isinstance(body["input"], list) and not isinstance(body["input"][0], int) else [0]
         value: Any = list(VECTOR)

@@ -7,6 +7,8 @@ from typing import Any
 import jsonschema
 import orjson
 
+ADMINISTRATION = ("/v1/organization", "/v1/projects")
+"""Where the Admin API is."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

@@ -1,5 +1,6 @@
 """`make test`: the whole suite with coverage; what needs a server that this machine has not is left out by name.
 
+The suite runs in as many processes as the machine has processors, a file of tests in one of them.
 LUKHAS_TESTS_COMPLETE=1 makes a left-out module a failure, as in continuous integration. LUKHAS_TESTS_WITHOUT=redis
 plays a machine without it. Arguments go to pytest, and then coverage is not judged: part of the suite cannot reach it.
 """
@@ -13,6 +14,7 @@ from tests import badge
 from tests.binaries import NAMES, find
 
 ROOT = Path(__file__).resolve().parent.parent
+PARALLEL = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 FOLDERS = ("accounts", "analytics", "api", "features", "lukhas_site", "tests")
 
 
@@ -43,13 +45,20 @@ def left_out() -> list[str]:
     return [path for path, needed in needs.items() if needed & missing]
 
 
+def environment_of_the_run() -> dict[str, str]:
+    """This one, with a place for what is measured; modules are kept compiled, or each process compiles them anew."""
+    environment = {"COVERAGE_FILE": str(ROOT / ".coverage"), **os.environ}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
 def main(arguments: list[str]) -> int:
     """Runs the suite; returns the exit status."""
     absent = left_out()
     if absent and os.environ.get("LUKHAS_TESTS_COMPLETE"):
         print("Tests are left out, and with LUKHAS_TESTS_COMPLETE that is a failure.")
         return 1
-    environment = {"COVERAGE_FILE": str(ROOT / ".coverage"), **os.environ}
+    environment = environment_of_the_run()
     ignored = [f"--ignore={path}" for path in absent]
 
     def coverage(*command: str) -> int:
@@ -58,9 +67,9 @@ def main(arguments: list[str]) -> int:
         ).returncode
 
     coverage("erase")
-    status = coverage("run", "-m", "pytest", *ignored, *arguments)
     if arguments:
-        return status
+        return coverage("run", "-m", "pytest", *ignored, *arguments)
+    status = coverage("run", "-m", "pytest", *PARALLEL, *ignored)
     omitted = [f"--omit={','.join(['*/migrations/*', *absent])}"] if absent else []
     judged = coverage("combine", "-q") or coverage("report", *omitted)
     badge.main(omitted)

@@ -15,7 +15,7 @@ from accounts.principal import Principal
 from lukhas_site.http.addresses import address_of
 from lukhas_site.http.exchange import exchange_of
 
-Source = Literal["api", "admin", "command", "code"]
+Source = Literal["api", "admin", "page", "command", "code"]
 MAX_USER_AGENT = 512
 
 
@@ -43,12 +43,28 @@ NOBODY = Context(Actor("system"), "code")
 """Code that runs on nobody's behalf, or did not say on whose."""
 
 _current: ContextVar[Callable[[], Context] | None] = ContextVar("lukhas_audit", default=None)
+_reason: ContextVar[str] = ContextVar("lukhas_audit_reason", default="")
 
 
 def current() -> Context:
     """Returns who acts now."""
     make = _current.get()
     return NOBODY if make is None else make()
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Within this, what is made or changed is recorded with the reason that somebody gave for it."""
+    token = _reason.set(reason)
+    try:
+        yield
+    finally:
+        _reason.reset(token)
+
+
+def reason() -> str:
+    """Returns the reason given for what changes now; empty for none."""
+    return _reason.get()
 
 
 @contextmanager
@@ -66,6 +82,14 @@ def acting(
 ) -> Iterator[None]:
     """Within this, what changes is recorded as done by `actor`. Nested ones end with what was before."""
     context = Context(actor, source, address, user_agent[:MAX_USER_AGENT], request_id)
+    with _held(lambda: context):
+        yield
+
+
+@contextmanager
+def acting_here(request: HttpRequest, actor: Actor, source: Source) -> Iterator[None]:
+    """Within this, what changes is recorded as done by `actor`, with `request`."""
+    context = of_request(request, actor, source)
     with _held(lambda: context):
         yield
 
@@ -94,6 +118,11 @@ def command_acting(name: str) -> Iterator[None]:
 def caller_acts(request: HttpRequest, principal: Principal) -> None:
     """From here to the end of this task or thread context, what changes is done by the caller of the API."""
     _current.set(lambda: of_request(request, of_principal(principal), "api"))
+
+
+def person_acts(request: HttpRequest, actor: Actor) -> None:
+    """Likewise, by a person who signed in to the API."""
+    _current.set(lambda: of_request(request, actor, "api"))
 
 
 def nobody_acts() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.audit.chain import append
-from accounts.audit.context import current
+from accounts.audit.context import current, reason
 from accounts.audit.snapshots import Json, State, identity, plain
 from accounts.models.audit import SERVER
 
@@ -58,7 +58,8 @@ def record(
 
 
 def record_change(before: State | None, after: State | None) -> None:
-    """Writes down that a row became `after`; nothing where nothing that is audited changed. None is no row."""
+    """Writes down that a row became `after`, with the `reason` if one was given, and lets the row do what has to
+    follow; nothing where nothing that is audited changed. None is no row."""
     state = after or before
     if state is None or (before and after and before.shown == after.shown and before.secret == after.secret):
         return
@@ -68,6 +69,8 @@ def record_change(before: State | None, after: State | None) -> None:
         for name in row.audit_secrets:
             if before.secret[name] != after.secret[name]:
                 shown[0], shown[1] = {**(shown[0] or {}), name: CONCEALED}, {**(shown[1] or {}), name: CHANGED}
+    if shown[1] is not None and (why := reason()):
+        shown[1] = {**shown[1], "reason": why}
     record(
         row.audit_type(shown[0], shown[1]),
         target_type=row.audit_options().label_lower,
@@ -78,3 +81,4 @@ def record_change(before: State | None, after: State | None) -> None:
         organizations=row.audited_in(),
         project=row.audited_project(),
     )
+    row.follow_change(before, after)

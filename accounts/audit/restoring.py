@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from accounts.audit.recording import CONCEALED
 from accounts.models.audit import AuditEvent
@@ -37,7 +37,7 @@ def restore(event: AuditEvent) -> Audited:
         raise CannotRestore("Nothing was there before: delete or end it instead.")
     before: dict[str, Any] = event.before
     with transaction.atomic():
-        row: Any = _find(model, event.target_id)
+        row = current_row(event)
         if event.after is None:
             if row is not None or not model.audit_recreatable:
                 raise CannotRestore("What was deleted cannot be made again.")
@@ -54,11 +54,24 @@ def restore(event: AuditEvent) -> Audited:
             setattr(row, name, _value(model, name, before[name]))
         try:
             row.full_clean()
+            with transaction.atomic():
+                row.save()
         except ValidationError as error:
             raise CannotRestore(f"It would not be valid now: {' '.join(error.messages)}") from error
-        row.save()
-    restored: Audited = row
-    return restored
+        except IntegrityError as error:
+            raise CannotRestore("Something else was changed at the same time that rules this out.") from error
+    return row
+
+
+def current_row(event: AuditEvent) -> Audited | None:
+    """What the event tells of, as it is now, locked where the database can; None where it is not there any longer.
+
+    Raises CannotRestore as `target_model` does."""
+    model: Any = target_model(event)
+    # First, as whoever changes members does: two that lock in different order would wait for each other.
+    apps.get_model("accounts", "Organization").objects.filter(public_id=event.organization).lock()
+    found: Audited | None = _find(models.QuerySet(model).select_for_update(of=("self",)), event.target_id)
+    return found
 
 
 def _kept(model: type[Audited], before: dict[str, Any]) -> list[str]:
@@ -66,10 +79,10 @@ def _kept(model: type[Audited], before: dict[str, Any]) -> list[str]:
     return [name for name in model.audit_fields if name in before and name not in model.audit_withheld]
 
 
-def _find(model: Any, identity: str) -> Any:
+def _find(rows: models.QuerySet[Any], identity: str) -> Any:
     """The row with this public id, or, in a table without public ids, with this primary key."""
-    by = "public_id" if hasattr(model, "public_id") else "pk"
-    return models.QuerySet(model).filter(**{by: identity}).first()
+    by = "public_id" if hasattr(rows.model, "public_id") else "pk"
+    return rows.filter(**{by: identity}).first()
 
 
 def _value(model: type[Audited], name: str, recorded: Any) -> Any:
@@ -77,7 +90,7 @@ def _value(model: type[Audited], name: str, recorded: Any) -> Any:
     field: Any = model.audit_options().get_field(name)
     if not field.is_relation or recorded is None:
         return field.to_python(recorded)
-    row = _find(field.related_model, recorded)
+    row = _find(models.QuerySet(field.related_model), recorded)
     if row is None:
         raise CannotRestore(f"The {field.verbose_name} is not there any longer.")
     return row

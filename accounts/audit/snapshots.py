@@ -3,11 +3,15 @@ was."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import copysign
 from typing import Any
 
 from django.db import models
 
 Json = dict[str, Any]
+
+EXACT = 1e16
+"""Floats from here on PostgreSQL writes out as whole numbers; and it knows no negative zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,12 @@ def identity(row: models.Model) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Returns `value` as JSON that reads the same from any database: floats are texts, moments are in UTC."""
+    """Returns `value` as JSON that reads the same from any database: floats that some give back otherwise are texts,
+    moments are in UTC."""
     if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float) and abs(value) < EXACT and (value or copysign(1, value) > 0):
+        return float(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, datetime):
@@ -45,7 +52,7 @@ def state_of(row: Any) -> State:
     """Returns what `row` holds in memory."""
     return State(
         row,
-        {name: plain(getattr(row, name)) for name in row.audit_fields},
+        {name: plain(getattr(row, name)) for name in (*row.audit_fields, *row.audit_also)},
         {name: getattr(row, name) for name in row.audit_secrets},
     )
 

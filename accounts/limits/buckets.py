@@ -149,14 +149,11 @@ class LocalStore:
                 rule = plan.rules[at]
                 requested = tokens if rule.unit == "tokens" else 1
                 return Refusal(plan, rule, used[at], requested, wait, used, self._resets(plan, now))
-            ticks = self._count(plan, tokens, now)
             if most:
                 for scope in plan.scopes:
                     self.held[scope] = self.held.get(scope, 0) + most
-            used = [
-                before + (tokens if rule.unit == "tokens" else 1) for before, rule in zip(used, plan.rules, strict=True)
-            ]
-            return Grant(plan, tokens, most, used, self._resets(plan, now), ticks, day, month, self.epoch)
+            used, resets, ticks = self._count(plan, tokens, now, used)
+            return Grant(plan, tokens, most, used, resets, ticks, day, month, self.epoch)
 
     def settle(self, grant: Grant, tokens: int, cost: int) -> None:
         """Makes of what was reserved what was used. The request itself stays counted; what it used beyond its estimate
@@ -258,16 +255,23 @@ class LocalStore:
             window = self.windows[rule.key] = Window(rule.width, rule.span)
         return window
 
-    def _count(self, plan: Plan, tokens: int, now: float) -> list[int]:
-        """Counts the request; returns, for each rule, the tick that it is filed under."""
-        ticks = []
-        for rule in plan.rules:
+    def _count(self, plan: Plan, tokens: int, now: float, used: list[int]) -> tuple[list[int], list[float], list[int]]:
+        """Counts the request on top of what is `used`. Returns, for each rule, what is used with it, in how many
+        seconds it would be whole again, and the tick that the request is filed under."""
+        after, resets, ticks = [], [], []
+        for rule, before in zip(plan.rules, used, strict=True):
+            amount = tokens if rule.unit == "tokens" else 1
+            after.append(before + amount)
             if rule.width:
-                ticks.append(self._window(rule).add(now, tokens if rule.unit == "tokens" else 1))
+                tick = self._window(rule).add(now, amount)
+                # What was added now leaves last.
+                resets.append((tick + rule.span + 1) * rule.width - now)
+                ticks.append(tick)
             else:
-                self.in_flight[rule.key] = self.in_flight.get(rule.key, 0) + 1
+                self.in_flight[rule.key] = before + 1
+                resets.append(0.0)
                 ticks.append(0)
-        return ticks
+        return after, resets, ticks
 
     def _resets(self, plan: Plan, now: float) -> list[float]:
         """In how many seconds each rule would be whole again."""

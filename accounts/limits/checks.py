@@ -1,6 +1,6 @@
 """System checks of limits.
 
-limits.E002  a LUKHAS_ANONYMOUS_RATE or LUKHAS_LOGIN_RATE that is not a rate
+limits.E002  a LUKHAS_ANONYMOUS_RATE, LUKHAS_LOGIN_RATE or LUKHAS_API_RATE that is not a rate
 limits.E003  a default limit below one
 limits.E004  a LUKHAS_TRUSTED_PROXIES entry that is neither an address nor a network
 """
@@ -14,12 +14,12 @@ from django.core import checks
 from lukhas_site.http.addresses import UNIX, network
 
 RATE = re.compile(r"[1-9][0-9]{0,8}/(?:[1-9][0-9]{0,4})?[smhd]")
-RATES = ("LUKHAS_ANONYMOUS_RATE", "LUKHAS_LOGIN_RATE")
+RATES = ("LUKHAS_ANONYMOUS_RATE", "LUKHAS_LOGIN_RATE", "LUKHAS_API_RATE")
 DEFAULTS = ("LUKHAS_DEFAULT_RPM", "LUKHAS_DEFAULT_TPM", "LUKHAS_ESTIMATED_OUTPUT_TOKENS")
 
 
 def check_rates(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Returns what is wrong about the rates of what needs no key."""
+    """Returns what is wrong about the rates of what needs no key, and of /api."""
     wrong = [name for name in RATES if not RATE.fullmatch(getattr(settings, name))]
     hint = "Write how many in which time: 60/m, 5/10s, 100/h."
     return [

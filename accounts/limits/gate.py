@@ -76,7 +76,8 @@ class Gate:
         """
         if not self.keeper.started:
             self.keeper.start()
-        plan = (await ruleset.current()).plan(principal, asked, answers)
+        rules = ruleset.holder.fresh() or await ruleset.current()
+        plan = rules.plan(principal, asked, answers)
         most = max(cost_micro, most_micro)
         if self.shared is None and (self.loaded or not most):
             outcome = self.local.reserve(plan, tokens, cost_micro, most)
@@ -84,6 +85,20 @@ class Gate:
             outcome = await self._ask(plan, tokens, cost_micro, most)
         if isinstance(outcome, Refusal):
             raise refused(outcome, asked)
+        return Reservation(self, outcome)
+
+    async def reserve_call(self, principal: Principal) -> Reservation | None:
+        """Reserves a request that calls no model, within the limits on requests of its key; None where it has none.
+        Raises as `reserve`."""
+        rules = ruleset.holder.fresh() or await ruleset.current()
+        plan = rules.plan_of_key(principal)
+        if not plan.rules:
+            return None
+        if not self.keeper.started:
+            self.keeper.start()
+        outcome = self.local.reserve(plan, 0, 0, 0) if self.shared is None else await self._ask(plan, 0, 0, 0)
+        if isinstance(outcome, Refusal):
+            raise refused(outcome, "")
         return Reservation(self, outcome)
 
     def settle(self, grant: Grant, tokens: int, cost: int) -> None:
@@ -197,13 +212,7 @@ gate = Gate(settings.REDIS_URL, settings.LUKHAS_LIMITS_WITHOUT_REDIS)
 """The gate of this process."""
 
 
-async def reserve(
-    principal: Principal, *, asked: str, answers: str, tokens: int, cost_micro: int, most_micro: int = 0
-) -> Reservation:
-    """See `Gate.reserve`."""
-    return await gate.reserve(
-        principal, asked=asked, answers=answers, tokens=tokens, cost_micro=cost_micro, most_micro=most_micro
-    )
+reserve = gate.reserve
 
 
 def forget() -> None:

@@ -1,4 +1,4 @@
-"""A thread that does the same work every second, until it is stopped, and then once more."""
+"""A thread that does the same work every second or so, until it is stopped, and then once more."""
 
 import atexit
 import threading
@@ -8,14 +8,16 @@ import structlog
 from django.db import connection
 
 EVERY = 1.0
-"""Seconds between two rounds, and so what a crash may leave unwritten."""
+"""Seconds between two rounds unless told otherwise, and so what a crash may leave unwritten."""
 
 log = structlog.get_logger(__name__)
 
 
 class Keeper:
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], None], name: str = "limits", every: float = EVERY) -> None:
         self.work = work
+        self.name = name
+        self.every = every
         self.started = False
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -26,7 +28,9 @@ class Keeper:
         with self._lock:
             if not self.started:
                 self._over = threading.Event()
-                self._thread = threading.Thread(target=self._run, args=(self._over,), name="limits-keeper", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._over,), name=f"{self.name}-keeper", daemon=True
+                )
                 self._thread.start()
                 atexit.register(self.stop)
                 self.started = True
@@ -42,7 +46,7 @@ class Keeper:
 
     def _run(self, over: threading.Event) -> None:
         try:
-            while not over.wait(EVERY):
+            while not over.wait(self.every):
                 self._round()
             self._round()
         finally:
@@ -52,4 +56,4 @@ class Keeper:
         try:
             self.work()
         except Exception as error:  # noqa: BLE001 - the next round may go well, and without rounds nothing is written
-            log.error("limits_not_kept", error=repr(error))
+            log.error("not_kept", kept=self.name, error=repr(error))

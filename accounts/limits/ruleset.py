@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts.limits.rules import BudgetRule, Period, Plan, Rule, Unit
-from accounts.models.limits import Budget, RateLimit, changes
+from accounts.models.limitchanges import changes
+from accounts.models.limits import Budget, RateLimit
 from accounts.principal import Principal
 from lukhas_site.http.orm import in_database
 
@@ -51,6 +52,16 @@ class Ruleset:
             plan = self.plans[key] = self._plan(principal, dict.fromkeys((asked, answers)))
         return plan
 
+    def plan_of_key(self, principal: Principal) -> Plan:
+        """What a request that calls no model is measured by: what its key may ask, of all models together."""
+        key = (principal.key_id, principal.organization_id, principal.project_id, "", "")
+        plan = self.plans.get(key)
+        if plan is None:
+            own = [scope for scope in scopes_of(principal) if scope.startswith("key:")]
+            rules = [rule for scope in own for rule in self.rates.get((scope, ""), ()) if rule.unit != "tokens"]
+            plan = self.plans[key] = Plan(tuple(rules), (), ())
+        return plan
+
     def _plan(self, principal: Principal, models: Mapping[str, None]) -> Plan:
         scopes = scopes_of(principal)
         home = next(scope for scope in scopes if not scope.startswith("key:"))
@@ -69,12 +80,13 @@ class Ruleset:
 
 
 def scopes_of(principal: Principal) -> tuple[str, ...]:
-    """What a caller is limited and charged as, the narrowest first; see `Limiting.scope_key`."""
+    """What a caller is limited and charged as, the narrowest first; see `Limiting.scope_key`. Keys that replace each
+    other are one scope."""
     scopes = [f"organization:{principal.organization_id}"]
     if principal.project_id is not None:
         scopes.insert(0, f"project:{principal.project_id}")
     if principal.key_id:
-        scopes.insert(0, f"key:{principal.key_id}")
+        scopes.insert(0, f"key:{principal.key_family or principal.key_id}")
     return tuple(scopes)
 
 
@@ -118,13 +130,17 @@ class Holder:
         self.changes = 0
         self.refreshing = False
 
+    def fresh(self) -> Ruleset | None:
+        """Returns the limits where they need not be read now."""
+        if self.changes == changes.count and (self.refreshing or self.clock() - self.read_at < MAX_AGE):
+            return self.ruleset
+        return None
+
     async def current(self) -> Ruleset:
         """Returns the limits. Raises DatabaseError only where they were never read."""
-        known = self.ruleset
-        if self.changes != changes.count:
-            known = None
-        elif known is not None and (self.refreshing or self.clock() - self.read_at < MAX_AGE):
-            return known
+        if (fresh := self.fresh()) is not None:
+            return fresh
+        known = self.ruleset if self.changes == changes.count else None
         count, at = changes.count, self.clock()
         self.refreshing = True
         try:

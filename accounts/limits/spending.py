@@ -7,6 +7,7 @@ from datetime import date
 import structlog
 from django.db import Error, close_old_connections, connection, transaction
 
+from accounts.alerts.watching import watch
 from accounts.limits.buckets import LocalStore
 from accounts.limits.rules import Account
 from accounts.models.limits import Spend
@@ -50,6 +51,7 @@ def flush(store: LocalStore) -> bool:
             return False
         finally:
             close_old_connections()
+        watch.note(pending)
         return True
 
 

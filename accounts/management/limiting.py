@@ -48,10 +48,15 @@ class LimitingCommand(AuditedCommand):
 
 def find_scope(options: dict[str, Any]) -> Scope:
     """Returns what the options name, or the default project. Raises CommandError where there is no such thing."""
-    if (text := options["organization"]) is not None:
-        return _one(Organization.objects.filter(public_id=text) or Organization.objects.filter(slug=text), text)
     if (text := options["key"]) is not None:
         return _one(ApiKey.objects.filter(public_id=text), text)
+    return find_home(options)
+
+
+def find_home(options: dict[str, Any]) -> Organization | Project:
+    """Returns the organisation or project that the options name; likewise."""
+    if (text := options["organization"]) is not None:
+        return _one(Organization.objects.filter(public_id=text) or Organization.objects.filter(slug=text), text)
     if (text := options["project"]) is not None:
         return _one(Project.objects.filter(public_id=text) or Project.objects.filter(name=text), text)
     return ensure_defaults()[1]

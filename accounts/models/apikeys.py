@@ -1,8 +1,8 @@
 """API keys."""
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from django.core.exceptions import ValidationError
@@ -11,53 +11,19 @@ from django.utils import timezone
 
 from accounts import keys, publicids, roles
 from accounts.audit.snapshots import Json
-from accounts.models.organizations import Membership, Organization, Project, ProjectMembership
-from accounts.models.remembered import Remembered, RememberedQuerySet
+from accounts.models import keyrules
+from accounts.models.keyqueries import ApiKeyQuerySet
+from accounts.models.keyrules import default_scopes, known_scopes
+from accounts.models.organizations import Membership, Organization, Project
+from accounts.models.remembered import Remembered
 from accounts.models.serviceaccounts import ServiceAccount
 from accounts.models.users import User
 from accounts.origins import exact_origins
 from accounts.principal import Principal
 from accounts.roles import Role
-from accounts.scopes import ADMIN_SCOPES, DEFAULT_SCOPES, PUBLISHABLE_SCOPES, unknown
+from accounts.scopes import DEFAULT_ADMIN_SCOPES
 
 logger = logging.getLogger(__name__)
-
-USE_RECORDED_EVERY = timedelta(minutes=1)
-
-
-class ApiKeyQuerySet(RememberedQuerySet["ApiKey"]):
-    def with_owners(self) -> "ApiKeyQuerySet":
-        """Returns the keys with everything that tells who calls, read in the same query."""
-        return self.select_related("organization", "project", "user", "service_account")
-
-    def with_roles(self) -> "ApiKeyQuerySet":
-        """Returns the keys with the roles of the users who own them, read in the same query."""
-        member = Membership.objects.filter(user=models.OuterRef("user"), organization=models.OuterRef("organization"))
-        in_project = ProjectMembership.objects.filter(
-            membership__user=models.OuterRef("user"), project=models.OuterRef("project")
-        )
-        return self.annotate(
-            held_in_organization=models.Subquery(member.values("role")[:1]),
-            held_in_project=models.Subquery(in_project.values("role")[:1]),
-        )
-
-    def revoke(self) -> int:
-        """Revokes those that are not revoked yet. Returns how many that were."""
-        return self.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-
-
-def known_scopes(scopes: object) -> None:
-    """Raises ValidationError unless `scopes` is a list of scopes that exist, each once."""
-    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise ValidationError("Scopes are a list of texts.", code="not_a_list")
-    if strange := unknown(scopes):
-        raise ValidationError(f"Unknown scopes: {', '.join(strange)}.", code="unknown_scope")
-    if len(set(scopes)) != len(scopes):
-        raise ValidationError("A scope is listed twice.", code="duplicate_scope")
-
-
-def default_scopes() -> list[str]:
-    return list(DEFAULT_SCOPES)
 
 
 class ApiKey(Remembered):
@@ -65,6 +31,9 @@ class ApiKey(Remembered):
 
     Exactly one user or service account owns it. It falls with its owner, the owner's role, and its project. A
     publishable key may be public, and works on pages of its `origins`. `exposed_at` is when it was seen in a URL.
+
+    Keys that replace each other by rotation are a `family`, named by the public id of the first of them: their calls
+    are counted and charged together. See `accounts.rotation`.
     """
 
     public_id = models.CharField(
@@ -91,18 +60,22 @@ class ApiKey(Remembered):
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
     exposed_at = models.DateTimeField("exposed", null=True, blank=True, editable=False)
+    family = models.CharField(max_length=publicids.MAX_LENGTH, blank=True, editable=False)
+    replaced_by = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, related_name="replaces", null=True, blank=True, editable=False
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
     audit_kind = "api_key"
     audit_fields = (
         "public_id", "name", "organization", "project", "user", "service_account", "is_admin", "is_publishable",
-        "scopes", "origins", "expires_at", "revoked_at", "exposed_at",
+        "scopes", "origins", "expires_at", "revoked_at", "exposed_at", "replaced_by",
     )  # fmt: skip
     audit_secrets = ("digest",)
     audit_final = (
         "public_id", "organization", "project", "user", "service_account", "is_admin", "is_publishable",
-        "revoked_at", "exposed_at",
+        "revoked_at", "exposed_at", "replaced_by",
     )  # fmt: skip
 
     class Meta:
@@ -130,6 +103,11 @@ class ApiKey(Remembered):
     def __str__(self) -> str:
         return f"{self.name} ({self.masked})"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A key that replaces none is the first of its family."""
+        self.family = self.family or self.public_id
+        super().save(*args, **kwargs)
+
     @classmethod
     def issue(cls, **fields: Any) -> tuple["ApiKey", str]:
         """Makes, saves and returns a key and its text, which nothing can show again.
@@ -138,7 +116,7 @@ class ApiKey(Remembered):
         key. Raises ValidationError, and saves nothing, where the fields do not fit together.
         """
         if fields.get("is_admin"):
-            fields.setdefault("scopes", list(ADMIN_SCOPES))
+            fields.setdefault("scopes", list(DEFAULT_ADMIN_SCOPES))
         key = cls(**fields)
         token = key.write(keys.generate(admin=key.is_admin, publishable=key.is_publishable))
         key.full_clean()
@@ -153,54 +131,20 @@ class ApiKey(Remembered):
         return token
 
     def clean(self) -> None:
-        """Raises ValidationError where project, owner, organisation and scopes do not belong together, and where a
-        new key would not work from the start."""
+        """Raises ValidationError where the key's parts do not fit together; see `accounts.models.keyrules`."""
         super().clean()
-        if self.project is not None and self.project.organization_id != self.organization_id:
-            raise ValidationError("The project is of another organisation.")
-        if self.service_account is not None:
-            home = self.service_account.project
-            if self.project is not None and home != self.project:
-                raise ValidationError("The service account is of another project.")
-            if home.organization_id != self.organization_id:
-                raise ValidationError("The service account is of another organisation.")
-        self.clean_publishing()
-        if isinstance(self.scopes, list) and any((scope in ADMIN_SCOPES) != self.is_admin for scope in self.scopes):
-            raise ValidationError("Admin keys hold admin scopes only, and no other key holds one.")
-        if self._state.adding:
-            self.clean_new()
-
-    def clean_publishing(self) -> None:
-        """Raises ValidationError where a publishable key could do harm, and where a secret one has origins."""
-        if not self.is_publishable:
-            if self.origins:
-                raise ValidationError("Only a publishable key has origins.")
-            return
-        if not self.origins:
-            raise ValidationError("A publishable key needs the origins of the pages that may use it.")
-        if isinstance(self.scopes, list) and not (self.scopes and set(self.scopes) <= set(PUBLISHABLE_SCOPES)):
-            raise ValidationError(f"A publishable key holds {' or '.join(PUBLISHABLE_SCOPES)}, and no other scope.")
-
-    def clean_new(self) -> None:
-        """Raises ValidationError where the key would be born expired or fallen, or its owner may not have it."""
-        if self.project is not None and self.project.archived_at is not None:
-            raise ValidationError("The project is archived: the key would not work.")
-        if self.user is not None and not self.user.is_active:
-            raise ValidationError("The user is not active: the key would not work.")
-        if self.expires_at is not None and self.expires_at <= timezone.now():
-            raise ValidationError("The key would have expired already.")
-        if self.organization_id is None or (self.user is None) == (self.service_account is None):
-            return
-        role = self.owner_role()
-        if self.is_admin and not roles.includes(role, Role.ADMIN):
-            raise ValidationError("An admin key needs an owner who is an owner or admin of the organisation.")
-        if role is None:
-            raise ValidationError("The owner has no role in the project: the key would not work.")
+        adding = self._state.adding
+        keyrules.check(self, adding=adding, before=None if adding else ApiKey.objects.filter(pk=self.pk).first())
 
     @property
     def masked(self) -> str:
         """How the key is shown: `sk-lukhas-Ab3d…wxyz`."""
         return f"{self.prefix}…{self.last_four}"
+
+    @property
+    def kind(self) -> Literal["admin", "publishable", "secret"]:
+        """Which of the three kinds of key this is."""
+        return "admin" if self.is_admin else "publishable" if self.is_publishable else "secret"
 
     @property
     def owner(self) -> User | ServiceAccount:
@@ -244,24 +188,57 @@ class ApiKey(Remembered):
         self.refresh_from_db(fields=["revoked_at"])
         return changed
 
-    def record_use(self, digest: str, now: datetime) -> None:
-        """Writes `last_used_at`, at most once a minute, and `digest` where the stored one is of an older SECRET_KEY.
+    def expire(self, at: datetime | None = None) -> None:
+        """Brings the end of the key forward to `at`, or to now. A key never lives longer by this.
 
-        A failed write is logged and tried again with the next reading of the key: it does not fail the caller.
+        Raises ValidationError, and changes nothing, for a key that has ended, and for a moment after its end.
         """
-        changes: dict[str, Any] = {}
-        if self.digest != digest:
-            changes["digest"] = digest
-        if self.last_used_at is None or now - self.last_used_at >= USE_RECORDED_EVERY:
-            changes["last_used_at"] = now
-        if not changes:
+        with transaction.atomic():
+            key, now = self.locked(), timezone.now()
+            keyrules.check_open(key, now)
+            end = now if at is None else max(at, now)
+            if key.expires_at is not None and end > key.expires_at:
+                raise ValidationError(
+                    f"The key expires on {key.expires_at:%Y-%m-%d %H:%M} UTC already: its life is never made longer.",
+                    code="longer",
+                )
+            key.expires_at = end
+            key.save(update_fields=["expires_at"])
+        self.refresh_from_db(fields=["expires_at"])
+
+    def narrow(self, scopes: Sequence[str]) -> None:
+        """Leaves the key those of its scopes that are in `scopes`, all of which it must hold.
+
+        Raises ValidationError, which names what it does not hold, and changes nothing, where that would be more than
+        before, or nothing at all; and for a key that has ended.
+        """
+        with transaction.atomic():
+            key = self.locked()
+            keyrules.check_open(key, timezone.now())
+            if more := [scope for scope in dict.fromkeys(scopes) if scope not in key.scopes]:
+                raise ValidationError(f"The key does not hold: {', '.join(more)}.", code="more_scopes")
+            if not scopes:
+                raise ValidationError("No scope would be left: revoke the key instead.", code="no_scopes")
+            key.scopes = [scope for scope in key.scopes if scope in scopes]
+            key.save(update_fields=["scopes"])
+        self.refresh_from_db(fields=["scopes"])
+
+    def locked(self) -> "ApiKey":
+        """Returns the key as it is in the database now, locked to the end of the transaction where that can be."""
+        found = ApiKey.objects.with_owners().select_for_update(of=("self",), no_key=True)
+        return found.get(pk=self.pk)
+
+    def store_anew(self, digest: str) -> None:
+        """Replaces a digest that was made with an older SECRET_KEY. A failed write is logged, and tried again with the
+        next reading of the key: it does not fail the caller."""
+        if self.digest == digest:
             return
         try:
             with transaction.atomic():
-                # Not through the manager: that would forget every caller once a minute for each key.
-                models.QuerySet(ApiKey).filter(pk=self.pk).update(**changes)
+                # Not through the manager: what the key may do does not change, so nobody is to be forgotten.
+                models.QuerySet(ApiKey).filter(pk=self.pk).update(digest=digest)
         except DatabaseError as error:
-            logger.warning("The use of key %s could not be recorded: %s", self.public_id, error)
+            logger.warning("The digest of key %s could not be stored anew: %s", self.public_id, error)
 
     def principal(self) -> Principal:
         """Returns who calls with this key. Reads nothing more where the key was read `with_owners` and `with_roles`."""
@@ -280,7 +257,12 @@ class ApiKey(Remembered):
             role=role,
             owner_name=owner.email if isinstance(owner, User) else owner.name,
             origins=frozenset(self.origins) if self.is_publishable else None,
+            key_family=self.family,
         )
+
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "organization.admin_keys.update" if values.get("is_admin") else "project.keys.delete"
 
     def audited_in(self) -> Sequence[str]:
         return (self.organization.public_id,)

@@ -45,13 +45,14 @@ class AuditedQuerySet(models.QuerySet[Row]):
 class Audited(models.Model):
     """A row of which every change is written down, in the transaction of the change.
 
-    `audit_fields` are written; of `audit_secrets` only that they changed. Restoring leaves out `audit_final`, and makes
-    only an `audit_recreatable` row again after its deletion, without its `audit_withheld`: what not everybody who may
-    restore could give.
+    `audit_fields` are written, and `audit_also`, which are no fields; of `audit_secrets` only that they changed.
+    Restoring leaves out `audit_final`, and makes only an `audit_recreatable` row again after its deletion, without its
+    `audit_withheld`: what not everybody who may restore could give.
     """
 
     audit_kind: ClassVar[str]
     audit_fields: ClassVar[tuple[str, ...]] = ()
+    audit_also: ClassVar[tuple[str, ...]] = ()
     audit_secrets: ClassVar[tuple[str, ...]] = ()
     audit_final: ClassVar[tuple[str, ...]] = ()
     audit_withheld: ClassVar[tuple[str, ...]] = ()
@@ -90,6 +91,12 @@ class Audited(models.Model):
         """Returns id and name of the project that this row belongs to, both empty where it belongs to none."""
         return ("", "")
 
+    @classmethod
+    def audit_action(cls, values: snapshots.Json, changed: Collection[str]) -> str:
+        """Returns which action of `accounts.roles.ACTIONS` a role must allow to change these fields of a row that holds
+        these values; empty where no role does, and only the server's staff may."""
+        return ""
+
     def audit_name(self) -> str:
         return str(self)
 
@@ -97,6 +104,10 @@ class Audited(models.Model):
         """Returns the type of the event."""
         verb = "created" if before is None else "deleted" if after is None else "updated"
         return f"{self.audit_kind}.{verb}"
+
+    def follow_change(self, before: snapshots.State | None, after: snapshots.State | None) -> None:
+        """What has to follow from a change of this row, whichever way it was made. Called in the transaction of the
+        change, once it is written down; None is no row. Nothing, unless a model says otherwise."""
 
 
 def _deleted(instance: Audited, using: str, **_: Any) -> None:

@@ -1,6 +1,6 @@
 """What callers may use: rate limits, budgets, and what was spent. How they are kept to: `accounts.limits`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from accounts.audit.snapshots import Json
 from accounts.modelnames import names
 from accounts.models.apikeys import ApiKey
 from accounts.models.audited import Audited, AuditedQuerySet
+from accounts.models.limitchanges import changes
 from accounts.models.organizations import Organization, Project
 
 Row = TypeVar("Row", bound=models.Model)
@@ -22,24 +23,6 @@ MICRO = 1_000_000
 MAX_VALUE = 2**50
 """The highest rate limit: whole and exact also where Redis computes in floats."""
 SCOPES = ("organization", "project", "api_key")
-
-
-class Changes:
-    """How often limits were changed in this process: who keeps a copy of them reads anew when this moves."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def note(self) -> None:
-        """A change was made: it counts once it can be seen outside its transaction."""
-        transaction.on_commit(self.forget)
-
-    def forget(self) -> None:
-        """Makes everybody read anew."""
-        self.count += 1
-
-
-changes = Changes()
 
 
 class Unit(models.TextChoices):
@@ -80,12 +63,15 @@ class LimitingQuerySet(AuditedQuerySet[Row]):
         """Returns the rows with what they limit, read in the same query."""
         return self.select_related(*SCOPES)
 
+    @transaction.atomic
     def put(self, scope: Organization | Project | ApiKey, values: dict[str, Any], **which: Any) -> Row | None:
         """Makes the row of `scope` that `which` tells apart hold `values`, valid, and returns it.
 
-        With no values it is deleted, and None returned. Raises ValidationError, and changes nothing, where the row
-        would not be valid.
+        With no values it is deleted, and None returned. Who puts another at the same time waits, and has the last
+        word. Raises ValidationError, and changes nothing, where the row would not be valid.
         """
+        # What two that make the same row have in common. On SQLite the transaction itself is the lock.
+        scope = type(scope).objects.select_for_update(no_key=True).get(pk=scope.pk)
         found = self.filter(**{field_of(scope): scope}, **which)
         if not values:
             found.delete()
@@ -146,9 +132,11 @@ class Limiting(Audited):
 
     @property
     def scope_key(self) -> str:
-        """The scope as the engine names it: `project:proj_…`."""
-        kind = {"organization": "organization", "project": "project", "api_key": "key"}[field_of(self.scope)]
-        return f"{kind}:{self.scope.public_id}"
+        """The scope as the engine names it: `project:proj_…`. A key is named by its family."""
+        scope = self.scope
+        if isinstance(scope, ApiKey):
+            return f"key:{scope.family or scope.public_id}"
+        return f"{field_of(scope)}:{scope.public_id}"
 
     def clean(self) -> None:
         """Raises ValidationError unless there is one scope, and one that can be limited."""
@@ -157,6 +145,12 @@ class Limiting(Audited):
             raise ValidationError("Choose exactly one of organisation, project and API key.", code="one_scope")
         if self.api_key is not None and self.api_key.is_admin:
             raise ValidationError("An admin key calls no model: there is nothing to limit.", code="admin_key")
+        if self.api_key is not None and (heir := self.api_key.replaced_by) is not None:
+            raise ValidationError(f"This key was replaced by {heir.public_id}: limit that one.", code="replaced_key")
+
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "organization.limits.update" if values.get("organization") else "project.limits.update"
 
     def audited_in(self) -> Sequence[str]:
         scope = self.scope

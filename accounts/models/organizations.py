@@ -1,17 +1,43 @@
 """Whom keys belong to: organisations, their projects, and their members."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from accounts import publicids
-from accounts.audit.snapshots import Json
+from accounts.audit.snapshots import Json, State
+from accounts.models.owners import owners_kept
 from accounts.models.remembered import Remembered, RememberedQuerySet
 from accounts.models.users import User
 from accounts.roles import Role
+from accounts.sessions.ending import end_sessions
+
+
+class Retention(models.TextChoices):
+    """What may be kept of what callers send and get, in the words of OpenAI's specification."""
+
+    NOTHING = "zero_data_retention", "nothing"
+    ASKED = "modified_abuse_monitoring", "what callers ask to be kept"
+
+
+class ProjectRetention(models.TextChoices):
+    """The same for a project, which may leave it to its organisation, or be free of it."""
+
+    ORGANIZATION = "organization_default", "as the organisation says"
+    FREE = "none", "whatever serving takes"
+    NOTHING = "zero_data_retention", "nothing"
+    ASKED = "modified_abuse_monitoring", "what callers ask to be kept"
+
+
+class OrganizationQuerySet(RememberedQuerySet["Organization"]):
+    def lock(self) -> list["Organization"]:
+        """Returns the organisations, and holds off everybody else who locks them, to the end of the transaction. Rows
+        that refer to them can be made meanwhile."""
+        return list(self.order_by("pk").select_for_update(no_key=True))
 
 
 class Organization(Remembered):
@@ -22,19 +48,30 @@ class Organization(Remembered):
     )
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
+    data_retention = models.CharField(max_length=40, choices=Retention, default=Retention.ASKED)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
 
-    objects = RememberedQuerySet["Organization"].as_manager()
+    objects = OrganizationQuerySet.as_manager()
 
     audit_kind = "organization"
-    audit_fields = ("public_id", "slug", "name")
+    audit_fields = ("public_id", "slug", "name", "data_retention")
     audit_final = ("public_id", "slug")
 
     class Meta:
         verbose_name = "organisation"
+        constraints = (
+            models.CheckConstraint(
+                name="accounts_organization_retention_known",
+                condition=models.Q(data_retention__in=["zero_data_retention", "modified_abuse_monitoring"]),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "organization.update"
 
     def audited_in(self) -> Sequence[str]:
         return (self.public_id,)
@@ -60,13 +97,14 @@ class Project(Remembered):
     )
     name = models.CharField(max_length=200)
     is_default = models.BooleanField("default", default=False, editable=False)
+    data_retention = models.CharField(max_length=40, choices=ProjectRetention, default=ProjectRetention.ORGANIZATION)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
     archived_at = models.DateTimeField("archived", null=True, blank=True, editable=False)
 
     objects = ProjectQuerySet.as_manager()
 
     audit_kind = "project"
-    audit_fields = ("public_id", "organization", "name", "is_default", "archived_at")
+    audit_fields = ("public_id", "organization", "name", "is_default", "data_retention", "archived_at")
     audit_final = ("public_id", "organization", "is_default", "archived_at")
 
     class Meta:
@@ -81,10 +119,25 @@ class Project(Remembered):
                 condition=models.Q(is_default=False) | models.Q(archived_at__isnull=True),
                 violation_error_message="The default project cannot be archived.",
             ),
+            models.CheckConstraint(
+                name="accounts_project_retention_known",
+                condition=models.Q(
+                    data_retention__in=[
+                        "organization_default",
+                        "none",
+                        "zero_data_retention",
+                        "modified_abuse_monitoring",
+                    ]
+                ),
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "organization.data_retention.update" if "data_retention" in changed else "project.update"
 
     def audited_in(self) -> Sequence[str]:
         return (self.organization.public_id,)
@@ -111,8 +164,23 @@ class Project(Remembered):
         return True
 
 
+class MembershipQuerySet(RememberedQuerySet["Membership"]):
+    """Raises LastOwner, and changes nothing, for what would leave an organisation without an owner."""
+
+    def update(self, **kwargs: Any) -> int:
+        with owners_kept(self):
+            return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with owners_kept(self):
+            return super().delete()
+
+
 class Membership(Remembered):
-    """A user's role in an organisation. Without it a user has no role in any of its projects."""
+    """A user's role in an organisation. Without it a user has no role in any of its projects.
+
+    The last owner of an organisation stays one: saving or deleting raises LastOwner, and changes nothing.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(
@@ -121,7 +189,7 @@ class Membership(Remembered):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField("created", default=timezone.now, editable=False)
 
-    objects = RememberedQuerySet["Membership"].as_manager()
+    objects = MembershipQuerySet.as_manager()
 
     audit_kind = "user"
     audit_fields = ("user", "organization", "role")
@@ -139,6 +207,14 @@ class Membership(Remembered):
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.organization}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with owners_kept(Membership.objects.filter(pk=self.pk)):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with owners_kept(Membership.objects.filter(pk=self.pk), self):
+            return super().delete(*args, **kwargs)
+
     @classmethod
     def roles_of(cls, user: User | None, organization: Organization, project: Project | None) -> tuple[str, str]:
         """Returns what `user` is in the organisation and what in the project, empty for no role."""
@@ -146,11 +222,19 @@ class Membership(Remembered):
         assigned = ProjectMembership.objects.filter(membership=member, project=project).first()
         return ("" if member is None else member.role, "" if assigned is None else assigned.role)
 
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "organization.users.update"
+
     def audited_in(self) -> Sequence[str]:
         return (self.organization.public_id,)
 
     def audit_type(self, before: Json | None, after: Json | None) -> str:
         return "user.added" if before is None else super().audit_type(before, after)
+
+    def follow_change(self, before: State | None, after: State | None) -> None:
+        """Ends the user's sessions: with another role one signs in anew."""
+        end_sessions(self.user, "role")
 
 
 class ProjectMembership(Remembered):
@@ -165,6 +249,7 @@ class ProjectMembership(Remembered):
 
     audit_kind = "role.assignment"
     audit_fields = ("membership", "project", "role")
+    audit_also = ("user",)
     audit_recreatable = True
 
     class Meta:
@@ -183,6 +268,10 @@ class ProjectMembership(Remembered):
     def __str__(self) -> str:
         return f"{self.membership.user}, {self.role} of {self.project}"
 
+    @property
+    def user(self) -> User:
+        return self.membership.user
+
     def clean(self) -> None:
         """Raises ValidationError where the project is not of the organisation that the member is of."""
         super().clean()
@@ -190,8 +279,20 @@ class ProjectMembership(Remembered):
         if self.membership_id and self.project_id and self.membership.organization_id != self.project.organization_id:
             raise ValidationError("This is no member of the project's organisation.", code="not_a_member")
 
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "project.users.update"
+
     def audited_in(self) -> Sequence[str]:
         return (self.project.organization.public_id,)
 
     def audited_project(self) -> tuple[str, str]:
         return (self.project.public_id, self.project.name)
+
+    def follow_change(self, before: State | None, after: State | None) -> None:
+        """Ends the user's sessions: with another role one signs in anew."""
+        end_sessions(self.membership.user, "role")
+
+    def audit_type(self, before: Json | None, after: Json | None) -> str:
+        """The specification has no word for an assignment that changes: the user does."""
+        return "user.updated" if before and after else super().audit_type(before, after)

@@ -1,11 +1,12 @@
 """Programs that own keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import models
 from django.utils import timezone
 
 from accounts import publicids
+from accounts.audit.snapshots import Json
 from accounts.models.organizations import Project
 from accounts.models.remembered import Remembered, RememberedQuerySet
 from accounts.roles import Role
@@ -59,6 +60,10 @@ class ServiceAccount(Remembered):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def audit_action(cls, values: Json, changed: Collection[str]) -> str:
+        return "project.service_accounts.update"
 
     def audited_in(self) -> Sequence[str]:
         return (self.project.organization.public_id,)

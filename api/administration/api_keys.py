@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.exceptions import KeyInvalid
 from accounts.models import ApiKey, Project
-from accounts.models.apikeys import ApiKeyQuerySet
+from accounts.models.keyqueries import ApiKeyQuerySet
 from accounts.roles import Role
 from api.administration.rows import expiry, find, made
 

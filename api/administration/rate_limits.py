@@ -1,6 +1,5 @@
 """Rate limits of a project, one for each model that it can see."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Project, RateLimit
+from accounts.publicids import rate_limit_id
 from api import catalog
 from api.administration.projects import check_open
 from api.administration.rows import made
@@ -29,11 +29,6 @@ class ModelLimits:
     id: str
     model: str
     values: Mapping[Limit, int]
-
-
-def rate_limit_id(project_id: str, model: str) -> str:
-    """An opaque id that is always the same for a project and a model."""
-    return f"rl-{hashlib.sha256(f'{project_id}/{model}'.encode()).hexdigest()[:24]}"
 
 
 def limits_of(project: Project) -> list[ModelLimits]:

@@ -9,21 +9,25 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.exceptions import ScopeMissing
+from accounts.models.owners import LastOwner
 from accounts.roles import may_grant
-from api.exceptions import Conflict, InvalidValue, NotFound
+from api.exceptions import Conflict, InvalidRequest, InvalidValue, NotFound
 
 Row = TypeVar("Row", bound=models.Model)
 Made = TypeVar("Made")
 
 OWNERS = "project.owners.update"
 """What lacks whoever would give or take away a role above their own; see `accounts.roles.ACTIONS`."""
+OWNERS_OF_ALL = "organization.owners.update"
+"""Likewise, of the organisation."""
 
 
-def find(rows: models.QuerySet[Row], public_id: str, kind: str) -> Row:
-    """The row with this public id. Raises NotFound; `kind` says in words what was looked for."""
+def find(rows: models.QuerySet[Row], public_id: str, kind: str, *, by: str = "public_id") -> Row:
+    """The row with this public id, found `by` the field that holds it. Raises NotFound; `kind` says in words what was
+    looked for."""
     row = None
     if public_id.isascii() and public_id.isprintable():  # anything else no database needs to be asked for
-        row = rows.filter(public_id=public_id).first()
+        row = rows.filter(**{by: public_id}).first()
     if row is None:
         raise NotFound(kind, public_id)
     return row
@@ -45,20 +49,23 @@ def saved(row: Row, *fields: str) -> Row:
 
 def made(make: Callable[[], Made]) -> Made:
     """What `make` returns. Raises InvalidValue where a model will not have it, and Conflict where the database will
-    not: somebody else was a little faster."""
+    not: somebody else was a little faster. Raises InvalidRequest where an organisation would lose its last owner."""
     try:
         with transaction.atomic():
             return make()
+    except LastOwner as error:
+        raise InvalidRequest(error.messages[0], code=error.code) from error
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from error
     except IntegrityError as error:
         raise Conflict("Something else was changed at the same time that rules this out.", code="conflict") from error
 
 
-def check_grant(actor: str | None, *roles: str) -> None:
-    """Raises ScopeMissing unless somebody with the role `actor` may give and take away all of `roles`."""
+def check_grant(actor: str | None, *roles: str, lacking: str = OWNERS) -> None:
+    """Raises ScopeMissing, which names `lacking`, unless somebody with the role `actor` may give and take away all of
+    `roles`."""
     if not all(may_grant(actor, role) for role in roles):
-        raise ScopeMissing((OWNERS,))
+        raise ScopeMissing((lacking,))
 
 
 def expiry(lifetime: timedelta | None) -> datetime | None:

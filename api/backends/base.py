@@ -16,24 +16,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.catalog import Target
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Rollout
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens used by one request, all choices together."""
+    """Tokens used by one request, all choices together. Cached ones are part of the input, reasoning ones of the
+    output."""
 
     input_tokens: int
     output_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a deployment did not answer, where that is not the caller's fault. `again` says that the same may be asked
+    again, after so many seconds if it said so; `broken` that it does not work, and not only had no time."""
+
+    again: bool = False
+    broken: bool = True
+    after: float | None = None
 
 
 @dataclass(slots=True)
 class Call:
-    """One attempt to answer a request: the model chosen, and what became known while it was answered.
+    """A request's attempts to be answered: the deployment that is asked, and what became known while it answered.
 
     The one mutable object a backend gets. `usage` is set as soon as it is known, at the latest when the answer or
-    the stream ends; `finish_reasons` likewise, one per choice.
+    the stream ends; `finish_reasons` likewise, one per choice. `rollout` tells of the flag that chose the model, where
+    the caller asked for an alias that is rolled out. `attempts` is how often a model was asked: where the backend
+    refuses by itself, never, and then nothing is recorded. `failure` is set along with an exception that is not the
+    caller's fault.
     """
 
     target: Target
@@ -41,6 +56,14 @@ class Call:
     response_id: str | None = None
     upstream_request_id: str | None = None
     finish_reasons: tuple[str, ...] = ()
+    rollout: Rollout | None = None
+    attempts: int = 0
+    failure: Failure | None = None
+
+    def turn_to(self, target: Target) -> None:
+        """Forgets what the attempt before made known, but how many there were."""
+        self.target, self.failure = target, None
+        self.usage, self.response_id, self.upstream_request_id, self.finish_reasons = None, None, None, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +110,11 @@ class Backend(ABC):
     def loaded(self) -> bool:
         """Whether it can answer without loading something first."""
         return True
+
+    @property
+    def waiting(self) -> int:
+        """How many requests, or pieces of them, wait for a model that is busy."""
+        return 0
 
     def load(self) -> None:  # noqa: B027 - most backends have nothing to load
         """Loads what it needs, blocking; at once when it is there already. May be called from any thread."""

@@ -87,11 +87,12 @@ class Voice:
         """Yields text, bytes and finish reason, token by token; the last item ends the line and has no bytes."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         left = line.characters
+        wait = settings.LUKHAS_ECHO_CHUNK_SECONDS
         for token in line.tokens:
             if left <= 0:
                 break
-            if settings.LUKHAS_ECHO_CHUNK_SECONDS or self.usage.output_tokens % _BREATH == _BREATH - 1:
-                await asyncio.sleep(settings.LUKHAS_ECHO_CHUNK_SECONDS)
+            if wait or self.usage.output_tokens % _BREATH == _BREATH - 1:
+                await asyncio.sleep(wait)
             raw = self.encoding.decode_single_token_bytes(token)
             text = decoder.decode(raw)[:left]
             left -= len(text)

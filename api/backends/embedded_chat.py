@@ -66,6 +66,10 @@ class EmbeddedChatBackend(LocalBackend):
     def loaded(self) -> bool:
         return self.engine.loaded
 
+    @property
+    def waiting(self) -> int:
+        return self.engine.queue.waiting
+
     def load(self) -> None:
         self.engine.load()
 

@@ -54,6 +54,10 @@ class EmbeddedEmbeddingsBackend(LocalBackend):
     def loaded(self) -> bool:
         return self.model.loaded
 
+    @property
+    def waiting(self) -> int:
+        return self.batcher.waiting
+
     def load(self) -> None:
         self.model.load()
 

@@ -50,6 +50,7 @@ class LocalBackend(Backend):
 
     async def chat(self, request: ChatRequest, call: Call) -> bytes:
         self._refuse_chat(request.body)
+        call.attempts += 1
         head = self._head("chatcmpl", call)
         deltas = [delta async for delta in self.chat_deltas(request, call)]
         call.finish_reasons = _finish_reasons(deltas)
@@ -59,6 +60,7 @@ class LocalBackend(Backend):
 
     async def stream_chat(self, request: ChatRequest, call: Call) -> AsyncGenerator[bytes]:
         self._refuse_chat(request.body)
+        call.attempts += 1
         chunks = rendering.ChatChunks(**self._head("chatcmpl", call), include_usage=request.include_usage)
         async with aclosing(self.chat_deltas(request, call)) as deltas:
             async for delta in deltas:
@@ -70,6 +72,7 @@ class LocalBackend(Backend):
 
     async def complete(self, request: CompletionRequest, call: Call) -> bytes:
         self._refuse_completion(request)
+        call.attempts += 1
         head = self._head("cmpl", call)
         deltas = [delta async for delta in self.completion_deltas(request, call)]
         call.finish_reasons = _finish_reasons(deltas)
@@ -78,6 +81,7 @@ class LocalBackend(Backend):
 
     async def stream_complete(self, request: CompletionRequest, call: Call) -> AsyncGenerator[bytes]:
         self._refuse_completion(request)
+        call.attempts += 1
         chunks = rendering.TextChunks(**self._head("cmpl", call), include_usage=request.include_usage)
         async with aclosing(self.completion_deltas(request, call)) as deltas:
             async for delta in deltas:
@@ -89,6 +93,7 @@ class LocalBackend(Backend):
 
     async def embed(self, request: EmbeddingRequest, call: Call) -> bytes:
         refuse_others(request.body, EMBEDDINGS, self.EMBEDDING_PARAMETERS)
+        call.attempts += 1
         vectors = await self.vectors(request, call)
         call.usage = Usage(vectors.input_tokens)
         return rendering.embeddings(vectors, model=call.target.model, encoding_format=request.encoding_format)

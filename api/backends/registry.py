@@ -34,6 +34,11 @@ async def not_loaded() -> list[str]:
     return [kind for kind, one in (await _in_use()).items() if not one.loaded]
 
 
+def waiting() -> dict[str, int]:
+    """How much waits for each backend that was made, by its kind."""
+    return {kind: one.waiting for kind, one in _instances.items()}
+
+
 async def close() -> None:
     """Closes every backend that was made, and forgets it."""
     while _instances:

@@ -3,6 +3,8 @@
 Only `model` is exchanged, on the way there for what the upstream calls it, on the way back for the id in the catalog.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 
 import aiohttp
@@ -10,9 +12,10 @@ import orjson
 
 from api.backends.base import Backend, Call
 from api.backends.upstream_answers import answer, embeddings_answer
-from api.backends.upstream_connections import FAILURES, Connections
+from api.backends.upstream_connections import FAILURES, Connections, Lane
 from api.backends.upstream_errors import refused, unreachable, unusable
 from api.backends.upstream_stream import DONE, Events, passed_on
+from api.defaults import merged
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -44,30 +47,32 @@ class UpstreamBackend(Backend):
         return self._stream("completions", request, call)
 
     async def _whole(self, path: str, body: JSONObject, call: Call, read: Callable[[bytes, Call], bytes]) -> bytes:
+        lane = self._connections.lane(call.target)
+        until = time.monotonic() + lane.total
         try:
-            response = await self._ask(path, body, call)
+            response = await self._ask(lane, path, body, call)
             try:
-                content = await _content(response.content, MAX_ANSWER_BYTES)
+                content = await _content(response.content, MAX_ANSWER_BYTES, until)
             finally:
                 response.close()
         except FAILURES as error:
             raise unreachable(error, call) from error
         if content is None:
-            raise unusable("answer too large", call)
+            raise unusable("answer too large", call, broken=False)
         return read(content, call)
 
     async def _stream(self, path: str, request: ChatRequest | CompletionRequest, call: Call) -> AsyncGenerator[bytes]:
         """Always asks for the usage, which only the upstream can count."""
         options = {**(request.body.get("stream_options") or {}), "include_usage": True}
+        lane = self._connections.lane(call.target)
+        until = time.monotonic() + lane.total
         try:
-            response = await self._ask(path, {**request.body, "stream_options": options}, call)
+            response, events, found = await self._begin(lane, path, {**request.body, "stream_options": options}, call)
             ended = False
-            events = Events()
             try:
                 while not ended:
-                    found = await events.read(response.content, call)
                     if found is None:
-                        raise unusable("the stream broke off", call)
+                        raise unusable("the stream broke off", call, again=True)
                     for data in found:
                         if data.strip() == DONE:
                             ended = True
@@ -76,6 +81,10 @@ class UpstreamBackend(Backend):
                         event = passed_on(data, call, include_usage=request.include_usage)
                         if event is not None:
                             yield event
+                    else:
+                        found = await events.read(response.content, call)
+                        if time.monotonic() > until:
+                            raise TimeoutError
             finally:
                 if ended:
                     self._connections.leave(response)
@@ -84,25 +93,51 @@ class UpstreamBackend(Backend):
         except FAILURES as error:
             raise unreachable(error, call) from error
 
-    async def _ask(self, path: str, body: JSONObject, call: Call) -> aiohttp.ClientResponse:
+    async def _begin(
+        self, lane: Lane, path: str, body: JSONObject, call: Call
+    ) -> tuple[aiohttp.ClientResponse, Events, list[bytes] | None]:
+        """A stream, and the data of the events that came first, None where there are none. Comments are none: an
+        upstream may send them for as long as it likes, and has `first` seconds all the same."""
+        events = Events()
+        async with asyncio.timeout(lane.first):
+            response = await self._ask(lane, path, body, call, stream=True)
+            try:
+                while (found := await events.read(response.content, call)) == []:
+                    continue
+            except BaseException:
+                response.close()
+                raise
+        lane.begun(response)
+        return response, events, found
+
+    async def _ask(
+        self, lane: Lane, path: str, body: JSONObject, call: Call, *, stream: bool = False
+    ) -> aiohttp.ClientResponse:
         """The upstream's answer, if its status is 2xx. Raises what any other stands for, and FAILURES."""
         target = call.target
-        response = await self._connections.post(target, path, orjson.dumps({**body, "model": target.upstream_model}))
+        call.attempts += 1
+        if target.defaults:
+            body = merged(target.defaults.get(path, {}), body)
+        content = orjson.dumps({**body, "model": target.upstream_model})
+        response = await self._connections.post(lane, target, path, content, stream=stream)
         call.upstream_request_id = response.headers.get("x-request-id")
         if 200 <= response.status < 300:
             return response
         try:
-            content = await _content(response.content, MAX_ERROR_BYTES)
+            told = await _content(response.content, MAX_ERROR_BYTES, time.monotonic() + lane.first)
         finally:
             response.close()
-        raise refused(response.status, response.headers, content or b"", call)
+        raise refused(response.status, response.headers, told or b"", call)
 
 
-async def _content(content: aiohttp.StreamReader, limit: int) -> bytes | None:
-    """All of it; None where it is more than `limit` bytes."""
+async def _content(content: aiohttp.StreamReader, limit: int, until: float) -> bytes | None:
+    """All of it; None where it is more than `limit` bytes. Raises TimeoutError where it is not there by
+    `until`, on the clock of time.monotonic()."""
     blocks = []
     size = 0
     while block := await content.readany():
+        if time.monotonic() > until:
+            raise TimeoutError
         size += len(block)
         if size > limit:
             return None

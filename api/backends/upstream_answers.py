@@ -70,12 +70,16 @@ def note(parsed: JSONObject, call: Call) -> None:
 
 def usage(used: JSONObject) -> Usage:
     """OpenAI's `usage` object in our words; what is missing or no count is 0."""
-    details = used.get("prompt_tokens_details")
     return Usage(
         _count(used.get("prompt_tokens")),
         _count(used.get("completion_tokens")),
-        _count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        _detail(used.get("prompt_tokens_details"), "cached_tokens"),
+        _detail(used.get("completion_tokens_details"), "reasoning_tokens"),
     )
+
+
+def _detail(details: object, name: str) -> int:
+    return _count(details.get(name)) if isinstance(details, dict) else 0
 
 
 def _count(value: object) -> int:

@@ -8,23 +8,32 @@
     any other status, no connection, no usable answer   502 upstream_error
     `{"error": …}` in a stream, or with status 200      by its `code` where that is a status, else 502; its message
 
+`Call.failure` tells what of that is not the caller's fault; whether the same upstream may be asked again: where there
+is no connection or one that breaks off, and after 408, 409, 429 and 5xx; and whether it is broken: one that only has no
+time, or whose answer is too large, is not.
+
 What is passed on never holds the upstream's key or address. Every failure that is not the caller's is logged, without
 the answer's text, which may repeat the prompt.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import structlog
+from aiohttp import ConnectionTimeoutError
+from yarl import URL
 
-from api.backends.base import Call
+from api import pauses
+from api.backends.base import Call, Failure
 from api.catalog import Target
 from api.exceptions import APIError, UpstreamError, UpstreamTimeout
 from api.requests import JSONObject
 
 CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
+CONFLICT, TOO_MANY, TOO_SLOW = 409, 429, 408
 OUR_KEYS_FAULT = frozenset({401, 403})
 PASSED_ON_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 MAX_MESSAGE_CHARACTERS = 2000
@@ -39,28 +48,30 @@ class PassedOnError(APIError):
     default_detail = "The upstream server refused the request."
 
     def __init__(self, status: int, told: JSONObject, target: Target, headers: Mapping[str, str]) -> None:
-        param, code = told.get("param"), told.get("code")
         super().__init__(
-            _message(told, target),
-            param=param if isinstance(param, str) else None,
-            code=code if isinstance(code, str) else None,
+            _text(told, "message", target) or None,
+            param=_text(told, "param", target),
+            code=_text(told, "code", target),
             headers=headers,
         )
         self.status_code = status
-        if isinstance(type := told.get("type"), str):
-            self.type = type
+        self.type = _text(told, "type", target) or self.type
 
 
 def refused(status: int, headers: Mapping[str, str], body: bytes, call: Call) -> APIError:
     """The exception for an answer whose status is not 2xx."""
     told = envelope(body)
+    call.failure = _failure(status, headers)
     if status in CALLERS_FAULT:
         return PassedOnError(status, told, call.target, {})
     _log(call, status=status)
-    if status == 429:
-        passed_on = {name: headers[name] for name in PASSED_ON_HEADERS if name in headers}
-        return _limited(told, call, passed_on)
-    return UpstreamTimeout() if status == 408 else UpstreamError()
+    if status == TOO_MANY:
+        return _limited(
+            told,
+            call,
+            {name: _without_secrets(headers[name], call.target) for name in PASSED_ON_HEADERS if name in headers},
+        )
+    return UpstreamTimeout() if status == TOO_SLOW else UpstreamError()
 
 
 def told_within(answer: JSONObject, call: Call) -> APIError | None:
@@ -71,28 +82,44 @@ def told_within(answer: JSONObject, call: Call) -> APIError | None:
     told = _unwrapped(answer)
     code = told.get("code")
     status = code if isinstance(code, int) else 502
+    call.failure = _failure(status, {})
     if status in CALLERS_FAULT:
         return PassedOnError(status, told, call.target, {})
     _log(call, reason="error in the answer")
-    if status == 429:
+    if status == TOO_MANY:
         return _limited(told, call, {})
     if status in OUR_KEYS_FAULT:
         return UpstreamError()
-    error = UpstreamError(_message(told, call.target))
-    error.code = code if isinstance(code, str) else error.code
-    error.type = told["type"] if isinstance(told.get("type"), str) else error.type
+    error = UpstreamError(_text(told, "message", call.target) or None)
+    error.code = _text(told, "code", call.target) or error.code
+    error.type = _text(told, "type", call.target) or error.type
     return error
 
 
+def _failure(status: int, headers: Mapping[str, str]) -> Failure | None:
+    """What a status says of the upstream; None where it is the caller's fault."""
+    if status in CALLERS_FAULT and status != CONFLICT:
+        return None
+    busy = status in (CONFLICT, TOO_MANY)
+    again = busy or status == TOO_SLOW or status >= 500
+    return Failure(
+        again=again and headers.get("x-should-retry") != "false", broken=not busy, after=pauses.told(headers)
+    )
+
+
 def unreachable(error: Exception, call: Call) -> APIError:
-    """The exception for a connection that failed, broke or fell silent."""
+    """The exception for a connection that failed, broke or fell silent. An upstream that was silent may be at work for
+    all that, and is not asked to begin anew."""
     _log(call, reason=type(error).__name__)
-    return UpstreamTimeout() if isinstance(error, TimeoutError) else UpstreamError()
+    silent = isinstance(error, TimeoutError)
+    call.failure = Failure(again=not silent or isinstance(error, ConnectionTimeoutError))
+    return UpstreamTimeout() if silent else UpstreamError()
 
 
-def unusable(reason: str, call: Call) -> APIError:
+def unusable(reason: str, call: Call, *, again: bool = False, broken: bool = True) -> APIError:
     """The exception for an answer that came and is none; `reason` is for the log."""
     _log(call, reason=reason)
+    call.failure = Failure(again, broken)
     return UpstreamError()
 
 
@@ -121,17 +148,22 @@ def _limited(told: JSONObject, call: Call, headers: Mapping[str, str]) -> APIErr
     return PassedOnError(429, told, call.target, headers)
 
 
-def _message(told: JSONObject, target: Target) -> str | None:
-    """The upstream's message without its key and address; None where it has none."""
-    message = told.get("message")
-    if not isinstance(message, str) or not message:
-        return None
+def _text(told: JSONObject, name: str, target: Target) -> str | None:
+    """What the upstream says under this name, without its key and address; None where that is no text."""
+    said = told.get(name)
+    return _without_secrets(said, target)[:MAX_MESSAGE_CHARACTERS] if isinstance(said, str) else None
+
+
+def _without_secrets(said: str, target: Target) -> str:
+    """A text that may be passed on: whatever of the key or the address stands in it is cut out."""
     key = os.environ.get(target.api_key_env, "").strip() if target.api_key_env else ""
     address = target.base_url.partition("://")[2]
     for secret in (key, target.base_url, address, address.partition("/")[0]):
         if secret:
-            message = message.replace(secret, "***")
-    return message[:MAX_MESSAGE_CHARACTERS]
+            said = said.replace(secret, "***")
+    host = URL(target.base_url).host
+    # Without its port it may be a word, and then part of others.
+    return re.sub(rf"(?<![\w-]){re.escape(host)}(?![\w-])", "***", said) if host else said
 
 
 def _log(call: Call, **facts: Any) -> None:

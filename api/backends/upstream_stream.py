@@ -48,7 +48,7 @@ class Events:
             return self.feed(b"\n\n") or None
         found = self.feed(block)
         if self.unfinished > MAX_EVENT_BYTES:
-            raise unusable("event too large", call)
+            raise unusable("event too large", call, broken=False)
         return found
 
 

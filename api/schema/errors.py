@@ -10,7 +10,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from accounts.exceptions import KeyInvalid, KeyMissing, OrganizationMismatch, ProjectMismatch, ScopeMissing
 from api import exceptions as wire
 from api.errors import render
-from api.refusals import QuotaExceeded, RateLimited
+from api.refusals import KeyInUse, KeyReused, QuotaExceeded, RateLimited, UpstreamsDown
 from api.schema.shapes import NULLABLE, shape, text
 from lukhas_site.http.exchange import Exchange
 from lukhas_site.http.problems import BadClientRequestId, BodyTooLarge
@@ -35,6 +35,7 @@ DESCRIPTIONS = {
     403: "The key is good, but may not do this.",
     404: "There is no such model, or the key may not use it.",
     405: "The URL does not answer this method; `Allow` says which it does.",
+    409: "The `Idempotency-Key` is in use, or was used for another request.",
     413: "The body is larger than the server accepts.",
     415: "The body is not declared as JSON.",
     429: "A limit is reached. `Retry-After` says when to try again; without it, trying again does not help.",
@@ -86,15 +87,20 @@ WITH_MODEL: Mapping[int, Examples] = {
     404: {"Unknown model": wire.ModelNotFound("gpt-9")},
 }
 INFERENCE: Mapping[int, Examples] = {
+    409: {"Key in use": KeyInUse(), "Key used otherwise": KeyReused()},
     415: {"Not JSON": UnsupportedMediaType("text/plain")},
     502: {"Upstream failed": wire.UpstreamError()},
+    503: {"No upstream answers": UpstreamsDown(["big", "small"], 7)},
     504: {"Upstream too slow": wire.UpstreamTimeout()},
 }
 NOT_JSON: Examples = {"Not JSON": wire.NotParsable()}
 
 
-def responses(*tables: Mapping[int, Examples]) -> dict[int, OpenApiResponse]:
-    """The error answers of an operation, by status, from these tables together."""
+def responses(
+    *tables: Mapping[int, Examples], descriptions: Mapping[int, str] = DESCRIPTIONS
+) -> dict[int, OpenApiResponse]:
+    """The error answers of an operation, by status, from these tables together; `descriptions` say what each status
+    means there."""
     merged: dict[int, dict[str, Exception]] = {}
     for table in tables:
         for status, examples in table.items():
@@ -102,7 +108,7 @@ def responses(*tables: Mapping[int, Examples]) -> dict[int, OpenApiResponse]:
     return {
         status: OpenApiResponse(
             ErrorResponse,
-            description=DESCRIPTIONS[status],
+            description=descriptions[status],
             examples=[example(title, status, error) for title, error in merged[status].items()],
         )
         for status in sorted(merged)

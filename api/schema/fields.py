@@ -1,4 +1,5 @@
-"""How the fields of `api.serializers.fields` look in the document: as they check, which is not as DRF's do."""
+"""How our own fields, of `api.serializers.fields` and `accounts.bodies`, look in the document: as they check, which is
+not as DRF's do."""
 
 from typing import Any
 
@@ -12,6 +13,13 @@ class TextScheme(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         return {"type": "string"} | bounds(self.target, "Length")
+
+
+class WordsScheme(OpenApiSerializerFieldExtension):
+    target_class = "accounts.bodies.Words"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": self.target.most}
 
 
 class ArrayScheme(OpenApiSerializerFieldExtension):

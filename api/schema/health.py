@@ -1,4 +1,4 @@
-"""/healthz, /health and /readyz in the document."""
+"""/healthz, /health, /readyz and /metrics in the document."""
 
 from typing import Any
 
@@ -35,7 +35,9 @@ Readiness = shape(
     "Whether the server can do its work.",
     {
         "status": serializers.ChoiceField(choices=["ready", "not ready"]),
-        "checks": serializers.DictField(child=Check(), help_text="By name: database, cache, migrations, models."),
+        "checks": serializers.DictField(
+            child=Check(), help_text="By name: database, cache, migrations, models, upstreams, flags, journal, events."
+        ),
     },
 )
 HEALTHY: dict[str, Any] = {
@@ -52,9 +54,18 @@ READY: dict[str, Any] = {
         "cache": {"ok": True, "detail": "LocMemCache"},
         "migrations": {"ok": True, "detail": "applied"},
         "models": {"ok": True, "detail": "loaded"},
+        "upstreams": {"ok": True, "detail": "none is left alone"},
+        "flags": {"ok": True, "detail": "version 12"},
+        "journal": {"ok": True, "detail": "empty"},
+        "events": {"ok": True, "detail": "empty"},
     },
 }
 NOT_READY: dict[str, Any] = READY | {
     "status": "not ready",
     "checks": READY["checks"] | {"models": {"ok": False, "detail": "loading: embedded-chat"}},
 }
+METRICS = """\
+# HELP lukhas_http_requests_total Requests that were answered; status 499 where the caller hung up first.
+# TYPE lukhas_http_requests_total counter
+lukhas_http_requests_total{method="POST",route="/v1/chat/completions",status="200"} 1027.0
+"""

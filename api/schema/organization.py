@@ -9,7 +9,7 @@ from accounts.exceptions import KeyInvalid, KeyMissing, ScopeMissing
 from api import exceptions as wire
 from api.schema import audit_logs as audits
 from api.schema import organization_shapes as shapes
-from api.schema.errors import ANYWHERE, DESCRIPTIONS, NOT_JSON, ErrorResponse, Examples, example
+from api.schema.errors import ANYWHERE, DESCRIPTIONS, NOT_JSON, Examples, responses
 from api.schema.shapes import Shape, answers, requests
 from api.serializers.organization import api_keys, projects, service_accounts
 
@@ -26,6 +26,10 @@ INSIDE: dict[str, str] = {
     "api_key_id": "API key",
     "key_id": "admin API key",
     "rate_limit_id": "rate limit",
+    "alert_id": "spend alert",
+    "user_id": "user",
+    "role_id": "role",
+    "invite_id": "invite",
 }
 """Parts of paths, and what each names."""
 ERRORS: Mapping[int, Examples] = {
@@ -48,6 +52,7 @@ ADMIN_DESCRIPTIONS = {
     403: "The key is good, but is no admin key, or its owner has too low a role.",
     404: "There is no such object in the organisation of the key.",
     409: "Something else is there already. Trying again does not help.",
+    502: "Another server that is needed did not do its part.",
 }
 
 
@@ -55,22 +60,6 @@ class Decorator(Protocol):
     """What is put on a view's method, which stays what it was."""
 
     def __call__(self, method: Method, /) -> Method: ...
-
-
-def errors(*tables: Mapping[int, Examples]) -> dict[int, OpenApiResponse]:
-    """The error answers of an operation, by status, from these tables together."""
-    merged: dict[int, dict[str, Exception]] = {}
-    for table in tables:
-        for status, examples in table.items():
-            merged.setdefault(status, {}).update(examples)
-    return {
-        status: OpenApiResponse(
-            ErrorResponse,
-            description=ADMIN_DESCRIPTIONS[status],
-            examples=[example(title, status, error) for title, error in merged[status].items()],
-        )
-        for status in sorted(merged)
-    }
 
 
 def operation(
@@ -101,7 +90,7 @@ def operation(
         examples=examples,
         responses={
             200: OpenApiResponse(shape, description="It is done.", examples=answers({"Example": answer})),
-            **errors(ERRORS, *tables),
+            **responses(ERRORS, *tables, descriptions=ADMIN_DESCRIPTIONS),
         },
     )
 

@@ -3,9 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from api.schema import authentication, errors, fields, messages
+from api.schema import (
+    analytics,
+    audit_events,
+    authentication,
+    errors,
+    events,
+    experiments,
+    features,
+    features_ramps,
+    fields,
+    messages,
+    rollout_guards,
+    sessions,
+)
 from api.schema import chat as chats
 from api.schema import completions as texts
 from api.schema import embeddings as vectors
@@ -18,8 +32,11 @@ from api.serializers.embeddings import EmbeddingSerializer
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-EXTENSIONS = (authentication, fields, messages)
-"""drf-spectacular finds its extensions once their modules are imported."""
+EXTENSIONS = (
+    authentication, fields, messages, audit_events, sessions, features, features_ramps, rollout_guards, analytics,
+    events, experiments,
+)  # fmt: skip
+"""drf-spectacular finds its extensions once their modules are imported; the last eight describe views of lower apps."""
 JSON = "application/json"
 EVENTS = "text/event-stream"
 FRAMES = (
@@ -125,5 +142,21 @@ ready = extend_schema(
         200: answer(states.Readiness, "It can.", {"Ready": states.READY}),
         503: answer(states.Readiness, "It cannot, for what is not ok.", {"Not ready": states.NOT_READY}),
         **errors.responses(errors.ANYWHERE),
+    },
+)
+metrics = extend_schema(
+    operation_id="getMetrics",
+    summary="Metrics for Prometheus",
+    description=(
+        "In Prometheus' text format, or as OpenMetrics where the Accept header asks for it. From the machine itself no "
+        "key is needed; from elsewhere an admin key with the scope `metrics.read`."
+    ),
+    tags=["Health"],
+    request=None,
+    responses={
+        (200, "text/plain"): OpenApiResponse(
+            OpenApiTypes.STR, description="The metrics.", examples=answers({"Metrics": states.METRICS})
+        ),
+        **errors.responses(errors.ANYWHERE, errors.WITH_KEY),
     },
 )

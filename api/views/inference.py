@@ -1,17 +1,32 @@
 """POST /v1/chat/completions, /v1/completions and /v1/embeddings: the hot paths."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.authentication import principal_of
-from api import inference
+from accounts.principal import Principal
+from api import idempotency, inference
+from api.requests import EmbeddingRequest, Request
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
 from api.serializers.embeddings import parse_embeddings
 from api.views import documentation as documented
 from lukhas_site.http.bodies import parse_json
-from lukhas_site.http.exchange import exchange_of
+from lukhas_site.http.exchange import Exchange, exchange_of
 from lukhas_site.http.views import AsyncAPIView
+
+Ask = Callable[[Any, Principal, Exchange, Mapping[str, Any]], Awaitable[HttpResponseBase]]
+
+
+async def answered(request: HttpRequest, asked: Request, ask: Ask) -> HttpResponseBase:
+    """The answer to a validated request: of a model, or the one it got before under its Idempotency-Key."""
+    caller, exchange, headers = principal_of(request), exchange_of(request), request.META
+    if idempotency.META not in headers or (not isinstance(asked, EmbeddingRequest) and asked.stream):
+        return await ask(asked, caller, exchange, headers)
+    return await idempotency.once(request, lambda: ask(asked, caller, exchange, headers))
 
 
 class ChatCompletionsView(AsyncAPIView):
@@ -22,7 +37,7 @@ class ChatCompletionsView(AsyncAPIView):
     @documented.chat
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         chat = parse_chat(parse_json(request.content_type or "", request.body))
-        return await inference.chat(chat, principal_of(request), exchange_of(request))
+        return await answered(request, chat, inference.chat)
 
 
 class CompletionsView(AsyncAPIView):
@@ -33,7 +48,7 @@ class CompletionsView(AsyncAPIView):
     @documented.completions
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         completion = parse_completion(parse_json(request.content_type or "", request.body))
-        return await inference.complete(completion, principal_of(request), exchange_of(request))
+        return await answered(request, completion, inference.complete)
 
 
 class EmbeddingsView(AsyncAPIView):
@@ -44,4 +59,4 @@ class EmbeddingsView(AsyncAPIView):
     @documented.embeddings
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         embedding = parse_embeddings(parse_json(request.content_type or "", request.body))
-        return await inference.embed(embedding, principal_of(request), exchange_of(request))
+        return await answered(request, embedding, inference.embed)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -32,9 +33,20 @@ POLICY: dict[str, Any] = {
 REDOC_POLICY = {**POLICY, "style-src": ["'self'", "'unsafe-inline'"], "worker-src": ["'self'", "blob:"]}
 
 
-@cache
+_making = Lock()
+
+
 def document() -> tuple[bytes, str]:
-    """The OpenAPI document as JSON, and its ETag. Made once a process: it depends on nothing but the code."""
+    """The OpenAPI document as JSON, and its ETag. Made once a process: it depends on nothing but the code.
+
+    One thread makes it: drf-spectacular resolves its extensions on first use, and two at once disturb each other.
+    """
+    with _making:
+        return _document()
+
+
+@cache
+def _document() -> tuple[bytes, str]:
     schema = SchemaGenerator().get_schema(request=None, public=True)
     body = orjson.dumps(schema, option=orjson.OPT_NON_STR_KEYS)
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'

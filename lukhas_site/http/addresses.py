@@ -11,6 +11,8 @@ from lukhas_site.http.exchange import Scope
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+KEPT_OF_IPV4, KEPT_OF_IPV6 = 24, 48
+"""How many bits of an address `truncated` keeps."""
 UNIX = "unix"
 """In LUKHAS_TRUSTED_PROXIES: whoever connects through a Unix socket."""
 FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
@@ -63,6 +65,14 @@ def bucket(address: str) -> str:
     if isinstance(known, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((known, 64), strict=False))
     return address
+
+
+def truncated(address: str) -> str:
+    """The network that an address is of, which tells where about somebody is, and not who: /24, or /48 of IPv6."""
+    known = parsed(address)
+    if known is None:
+        return ""
+    return str(ipaddress.ip_network((known, KEPT_OF_IPV4 if known.version == 4 else KEPT_OF_IPV6), strict=False))
 
 
 def parsed(text: str) -> Address | None:

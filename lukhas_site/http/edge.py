@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from time import perf_counter
 
 import structlog
@@ -9,8 +10,9 @@ from django.conf import settings
 from opentelemetry import propagate, trace
 
 from lukhas_site.http import exchange as exchanges
+from lukhas_site.http import metrics
 from lukhas_site.http.compression import compressed
-from lukhas_site.http.cors import Cors
+from lukhas_site.http.cors import Cors, Pages, no_pages
 from lukhas_site.http.exchange import App, Exchange, HeaderList, Message, Receive, Scope, Send
 from lukhas_site.http.problems import EXPECTED, BadClientRequestId, BodyTooLarge
 
@@ -42,22 +44,28 @@ _BODILESS = frozenset({204, 304})
 _DISCONNECT: Message = {"type": "http.disconnect"}
 
 
+@lru_cache(maxsize=256)
+def _sent_as(header: str) -> bytes:
+    """The name of a header as it is sent. Few names come again and again."""
+    return header.lower().encode("latin-1")
+
+
 class Edge:
     """Wraps an ASGI application: ids, times, security headers, CORS, the body limit, compression, the log line.
 
-    `problem` renders an exception in the protocol of the request's path. Once the process has an OpenTelemetry
-    provider (or with a `tracer`), every request gets a span of kind SERVER that lasts as long as its answer, a
-    stream's included. Settings are read once, here. What is not an HTTP request (the lifespan) goes through
+    `problem` renders an exception in the protocol of the request's path, `pages` is for CORS. Once the process has an
+    OpenTelemetry provider (or with a `tracer`), every request gets a span of kind SERVER that lasts as long as its
+    answer, a stream's included. Settings are read once, here. What is not an HTTP request (the lifespan) goes through
     untouched.
     """
 
-    def __init__(self, app: App, problem: Problem, tracer: trace.Tracer | None = None) -> None:
+    def __init__(self, app: App, problem: Problem, tracer: trace.Tracer | None = None, pages: Pages = no_pages) -> None:
         self.app = app
         self.problem = problem
         self.tracer = tracer
         self._tracer_once_provided = trace.get_tracer(__name__)
         self.max_body_bytes: int = settings.LUKHAS_MAX_BODY_BYTES
-        self.cors = Cors(settings.LUKHAS_CORS_ALLOWED_ORIGINS)
+        self.cors = Cors(settings.LUKHAS_CORS_ALLOWED_ORIGINS, settings.LUKHAS_PUBLISHABLE_PATHS, pages)
         self.log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +125,7 @@ class _Passage:
         self.begun = self.done = self.gone = self.too_large = False
 
     async def run(self) -> None:
-        """Answers the request, whatever happens, and writes its log line.
+        """Answers the request, whatever happens, counts it, and writes its log line.
 
         Raises what the application raises only where its answer had begun: then the server cuts the connection,
         and nobody takes half an answer for a whole one.
@@ -170,11 +178,8 @@ class _Passage:
         return message
 
     async def _refuse_declared(self, declared: int) -> None:
-        """Raises BodyTooLarge, after reading as much as needed for the caller to see it.
-
-        A caller that waits for 100 Continue has sent nothing yet; one that announces more than is ever drained is
-        cut off at once.
-        """
+        """Raises BodyTooLarge, after reading as much as the caller needs to see it. One that waits for 100 Continue
+        has sent nothing yet; one that announces more than is ever drained is cut off at once."""
         if b"expect" in self.headers or declared > self.edge.max_body_bytes * _DRAIN_TIMES_LIMIT:
             self.exchange.headers["Connection"] = "close"
         else:
@@ -215,13 +220,14 @@ class _Passage:
         exchange = self.exchange
         exchange.status = start["status"]
         headers: HeaderList = []
+        own = set()
         for name, value in start["headers"]:
             lower = name.lower()
             if lower not in _NAMES_OF_OURS:
                 headers.append((lower, value))
-        own = {name for name, _ in headers}
+                own.add(lower)
         for header, text in exchange.headers.items():
-            lower = header.lower().encode("latin-1")
+            lower = _sent_as(header)
             if lower not in own:
                 headers.append((lower, text.encode("latin-1")))
                 own.add(lower)
@@ -237,11 +243,10 @@ class _Passage:
             headers.append(_HSTS)
         headers.append((b"x-request-id", exchange.request_id.encode()))
         headers.append((b"openai-organization", exchange.organization.encode("latin-1", "replace")))
-        elapsed = int((perf_counter() - exchange.started) * 1000)
-        headers.append((b"openai-processing-ms", str(elapsed).encode()))
+        headers.append((b"openai-processing-ms", b"%d" % ((perf_counter() - exchange.started) * 1000)))
         if exchange.trace_id is not None:
             headers.append((b"x-trace-id", exchange.trace_id.encode()))
-        headers += self.edge.cors.admit(self.headers.get(b"origin"), headers)
+        headers += await self.edge.cors.admit(self.headers.get(b"origin"), exchange.path, headers)
         self.begun = True
         await self._send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         return body
@@ -264,7 +269,7 @@ class _Passage:
     async def _preflight(self) -> None:
         origin = self.headers.get(b"origin", b"")
         requested = self.headers.get(b"access-control-request-headers", b"")
-        headers = self.edge.cors.preflight(origin, requested)
+        headers = await self.edge.cors.preflight(origin, self.exchange.path, requested)
         await self.send({"type": "http.response.start", "status": 204, "headers": headers})
         await self.send({"type": "http.response.body"})
 
@@ -274,6 +279,8 @@ class _Passage:
             exchange.status = CLIENT_CLOSED_REQUEST
         elif not self.done:
             exchange.status = 500  # cut off by a crash in mid-answer, or by the end of the process
+        seconds = perf_counter() - exchange.started
+        metrics.observe(exchange.method, exchange.route, exchange.status, seconds)
         log = self.edge.log
         if exchange.crash is not None:
             log.error("crash", request_id=exchange.request_id, exc_info=exchange.crash)
@@ -282,7 +289,7 @@ class _Passage:
             "method": exchange.method,
             "path": exchange.path,
             "status": exchange.status,
-            "duration_ms": round((perf_counter() - exchange.started) * 1000, 2),
+            "duration_ms": round(seconds * 1000, 2),
             "bytes": self._sent,
             "request_id": exchange.request_id,
         }

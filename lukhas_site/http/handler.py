@@ -31,6 +31,8 @@ GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 # Most hot requests are answered before this; only then is it worth a task to listen for a caller who hangs up.
 _LISTEN_AFTER_SECONDS = 0.02
+# So many Host headers that were found to be allowed are known, and not looked at again.
+_HOSTS = 64
 
 
 def settle_memory() -> None:
@@ -47,9 +49,10 @@ def settle_memory() -> None:
 class ApiHandler(ASGIHandler):
     """Serves API paths, with a middleware chain of its own: LUKHAS_API_MIDDLEWARE, async only.
 
-    The paths in LUKHAS_HOT_PATHS, all of async views, are served in the task of the request itself: no thread, no
-    request signals. All others are served by Django's handler. On both, a caller who hangs up cancels the view at
-    once, and an exception that no view rendered is rendered by EXCEPTION_HANDLER.
+    The paths in LUKHAS_HOT_PATHS, and those that begin with one of LUKHAS_HOT_PREFIXES, all of async views, are served
+    in the task of the request itself: no thread, no request signals. All others are served by Django's handler. On
+    both, a caller who hangs up cancels the view at once, and an exception that no view rendered is rendered by
+    EXCEPTION_HANDLER.
 
     Raises ImproperlyConfigured for a hot path without an async view, and for a middleware that is not async or has
     hooks beside its call.
@@ -58,9 +61,12 @@ class ApiHandler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._hot: dict[str, ResolverMatch] = {}
+        self._prefixes: dict[str, tuple[ResolverMatch, str]] = {}
         if settings.LUKHAS_LEAN_HANDLER:
             self._hot = {path: _async_view(path) for path in settings.LUKHAS_HOT_PATHS}
+            self._prefixes = {prefix: _async_view_below(prefix) for prefix in settings.LUKHAS_HOT_PREFIXES}
         self._script_name: str = settings.FORCE_SCRIPT_NAME or ""
+        self._hosts: set[str] = set()
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Makes both chains. Called by Django's constructor."""
@@ -74,13 +80,20 @@ class ApiHandler(ASGIHandler):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._hot and scope["type"] == "http":
             root = self._script_name or scope.get("root_path", "")
-            match = self._hot.get(scope["path"].removeprefix(root))
+            path = scope["path"].removeprefix(root)
+            match = self._hot.get(path) or self._below_prefix(path)
             if match is not None:
                 if root:
                     set_script_prefix(root)
                 await self._handle_hot(match, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
+
+    def _below_prefix(self, path: str) -> ResolverMatch | None:
+        for prefix, (match, name) in self._prefixes.items():
+            if path.startswith(prefix) and len(path) > len(prefix):
+                return ResolverMatch(match.func, (), {name: path[len(prefix) :]}, route=match.route)
+        return None
 
     async def _handle_hot(self, match: ResolverMatch, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole_body(receive)
@@ -109,7 +122,10 @@ class ApiHandler(ASGIHandler):
         """The request, and never an answer. Raises HostNotAllowed and UndecodableUrl."""
         try:
             request = self.request_class(scope, body_file)
-            request.get_host()
+            if (host := request.META.get("HTTP_HOST")) not in self._hosts:
+                request.get_host()
+                if host and len(self._hosts) < _HOSTS:
+                    self._hosts.add(host)
         except UnicodeDecodeError as error:
             body_file.close()
             raise UndecodableUrl from error
@@ -168,8 +184,9 @@ class _HangUp:
     def forget(self) -> None:
         """Stops listening. Takes back the cancellation, for the task goes on: it writes the log line."""
         self._timer.cancel()
-        if self._listener is not None:
-            self._listener.cancel()
+        listener, self._listener = self._listener, None  # else a ring: its end holds frames, which hold this object
+        if listener is not None:
+            listener.cancel()
         if self.happened and self._task is not None:
             self._task.uncancel()
 
@@ -185,6 +202,18 @@ def _async_view(path: str) -> ResolverMatch:
             f"LUKHAS_HOT_PATHS names {path}, whose view is sync: it would hold up every other hot path."
         )
     return match
+
+
+def _async_view_below(prefix: str) -> tuple[ResolverMatch, str]:
+    """What answers all paths that begin so, and the name under which it takes what comes after. Raises
+    ImproperlyConfigured unless that is one async view, which takes anything."""
+    rest = "any/thing"
+    match = _async_view(prefix + rest)
+    if list(match.kwargs.values()) != [rest]:
+        raise ImproperlyConfigured(
+            f"LUKHAS_HOT_PREFIXES names {prefix}, whose view does not take the rest of the path."
+        )
+    return match, next(iter(match.kwargs))
 
 
 def _chain(get_response: GetResponse) -> GetResponse:

@@ -1,13 +1,17 @@
-"""What can go wrong with a request before any view sees it.
+"""What can go wrong with a request whatever view it is for.
 
     rest_framework.exceptions.APIException
     ├── HostNotAllowed        400  the Host header names a host that this server does not answer for
     ├── UndecodableUrl        400  the query string is not UTF-8
     ├── BadClientRequestId    400  X-Client-Request-Id is not ASCII, or too long
-    └── BodyTooLarge          413
+    ├── BodyTooLarge          413
+    └── ServerStopping        503  the server ends, and the answer took longer than it may wait
 
 Everything else that the floor refuses is one of Django REST Framework's own exceptions.
 """
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404
@@ -45,3 +49,16 @@ class BodyTooLarge(APIException):
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than the {limit} bytes this server accepts.")
         self.limit = limit
+
+
+class ServerStopping(APIException):
+    """The last event of a stream that the server could not wait for."""
+
+    status_code = 503
+    type = "service_unavailable_error"
+    code = default_code = "server_stopping"
+    message = default_detail = (
+        "The server is stopping, and could not wait for the end of this answer. Please try again."
+    )
+    param: str | None = None
+    headers: ClassVar[Mapping[str, str]] = {"retry-after": "1"}

@@ -31,6 +31,10 @@ class SparseSerializer(serializers.Serializer[Any]):
             name for name, field in self._writable.items() if field.required or field.default is not serializers.empty
         )
 
+    def _read_only_defaults(self) -> dict[str, Any]:
+        """None: DRF would look through all declared fields for them."""
+        return {}
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
             message = self.error_messages["invalid"].format(datatype=type(data).__name__)

@@ -9,8 +9,23 @@ from django.conf import settings
 from django.http import StreamingHttpResponse
 
 from lukhas_site.http.exchange import Send
+from lukhas_site.http.problems import ServerStopping
 
 PING = b": ping\n\n"
+
+
+class Open:
+    """The streams of this process that have not ended. `stopping` is set once they were told to."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self.streams: set[EventStream] = set()
+
+    def end(self) -> None:
+        """Ends each with an error as its last event: the process ends. In the loop that they run in."""
+        self.stopping = True
+        for stream in self.streams:
+            stream.end()
 
 
 class EventStream(StreamingHttpResponse):
@@ -39,6 +54,7 @@ class EventStream(StreamingHttpResponse):
         self._on_error = on_error
         self._ping_every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
         self._last = time.monotonic()
+        self._end = asyncio.timeout(None)
 
     @classmethod
     async def start(
@@ -61,15 +77,24 @@ class EventStream(StreamingHttpResponse):
 
     async def _whole(self, first: bytes | None, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         try:
-            if first is not None:
-                yield first
-            async for event in events:
-                self._last = time.monotonic()
-                yield event
+            async with self._end:
+                opened.streams.add(self)
+                try:
+                    if first is not None:
+                        yield first
+                    async for event in events:
+                        self._last = time.monotonic()
+                        yield event
+                finally:
+                    opened.streams.discard(self)
         except Exception as error:  # noqa: BLE001 - it becomes the last event
-            yield self._on_error(error)
+            yield self._on_error(ServerStopping() if self._end.expired() else error)
         finally:
             await events.aclose()
+
+    def end(self) -> None:
+        """Has the stream end with an error as its last event, where it waits for the next one."""
+        self._end.reschedule(asyncio.get_running_loop().time())
 
     async def keep_alive(self, send: Send) -> None:
         """Sends a comment whenever the stream was silent for `ping_every` seconds, until cancelled.
@@ -87,3 +112,6 @@ class EventStream(StreamingHttpResponse):
         """Closes the generator at once, begun or not, so that what feeds it is free again."""
         await self._body.aclose()
         await self._events.aclose()
+
+
+opened = Open()

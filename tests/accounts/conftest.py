@@ -11,8 +11,9 @@ from accounts.bootstrap import ensure_defaults
 from accounts.memo import callers
 from accounts.models import ApiKey, Membership, Organization, Project, Role, ServiceAccount, User
 from tests.accounts.server_postgres import migrated, postgres, server_of_postgres
+from tests.api.organization.conftest import elsewhere, world
 
-__all__ = ["migrated", "postgres", "server_of_postgres"]
+__all__ = ["elsewhere", "migrated", "postgres", "server_of_postgres", "world"]
 
 Issue = Callable[..., tuple[ApiKey, str]]
 
@@ -35,6 +36,14 @@ def account(project: Project) -> ServiceAccount:
 @pytest.fixture
 def user(database: None) -> User:
     return User.objects.create_user("ada", "ada@example.com")
+
+
+@pytest.fixture
+def founder(organization: Organization) -> User:
+    """Another owner of the organisation, so that it has one whatever becomes of others."""
+    founder = User.objects.create_user("founder", "founder@example.com")
+    Membership.objects.create(user=founder, organization=organization, role=Role.OWNER)
+    return founder
 
 
 @pytest.fixture

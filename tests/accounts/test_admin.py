@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -19,6 +18,7 @@ from accounts.scopes import DEFAULT_SCOPES
 from tests.accounts.conftest import Issue
 
 PAGES = ("user", "organization", "project", "serviceaccount", "apikey")
+INLINES = ("memberships", "model_permissions")
 WHEN_EMPTY = {"expires_at_0": "", "expires_at_1": ""}
 
 
@@ -34,11 +34,14 @@ def errors(response: Any) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
-def staff_with(*permissions: str) -> Client:
-    """A browser of somebody on the staff who holds just these permissions."""
+def staff_as(
+    role: str, organization: Organization, *, project: Project | None = None, project_role: str = ""
+) -> Client:
+    """A browser of somebody on the staff who has just these roles, and none of Django's permissions."""
     user = User.objects.create_user("clerk", "clerk@example.com", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="accounts"))
-    assert user.user_permissions.count() == len(permissions)
+    member = Membership.objects.create(user=user, organization=organization, role=role)
+    if project is not None:
+        ProjectMembership.objects.create(membership=member, project=project, role=project_role)
     client = Client()
     client.force_login(user)
     return client
@@ -275,13 +278,11 @@ def test_the_list_can_be_narrowed_to_a_state(staff: Client, issue: Issue, state:
     assert sorted(key.name for key in shown) == sorted(names or ["good", "good for a while", "revoked", "expired"])
 
 
-def test_staff_without_permission_neither_add_nor_revoke(issue: Issue, account: ServiceAccount) -> None:
+def test_who_may_only_look_neither_adds_nor_revokes(issue: Issue, account: ServiceAccount) -> None:
     key, _ = issue()
-    client = staff_with("view_apikey")
-    assert client.get(path("apikey")).status_code == 200
+    client = staff_as("viewer", account.project.organization)
     assert add_key(client, account).status_code == 403
     client.post(path("apikey"), {"action": "revoke_selected", "_selected_action": [key.pk], "post": "yes"})
-    assert "revoke_selected" not in text(client.get(path("apikey")))
     key.refresh_from_db()
     assert key.revoked_at is None
 
@@ -317,10 +318,55 @@ def test_a_project_is_made_in_an_organisation_and_stays_there(staff: Client, org
     other = Organization.objects.create(slug="other", name="Other")
     assert staff.post(path("project", "add"), {"name": "App", "organization": organization.pk}).status_code == 302
     project = Project.objects.get(name="App")
-    members = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    members = {f"{inline}-{name}_FORMS": "0" for inline in INLINES for name in ("TOTAL", "INITIAL")}
     staff.post(path("project", project.pk, "change"), {"name": "Renamed", "organization": other.pk, **members})
     project.refresh_from_db()
     assert (project.name, project.organization, project.is_default) == ("Renamed", organization, False)
+
+
+@pytest.mark.parametrize("page", ["project", "projectmembership", "serviceaccount", "apikey"])
+def test_nothing_is_changed_in_an_archived_project(
+    page: str, staff: Client, organization: Organization, user: User
+) -> None:
+    home = Project.objects.create(organization=organization, name="Old")
+    member = Membership.objects.create(user=user, organization=organization, role="member")
+    assigned = ProjectMembership.objects.create(membership=member, project=home, role="member")
+    robot = ServiceAccount.objects.create(project=home, name="robot")
+    key, _ = ApiKey.issue(name="key", organization=organization, project=home, service_account=robot)
+    home.archive()
+    rows: dict[str, Any] = {"project": home, "projectmembership": assigned, "serviceaccount": robot, "apikey": key}
+    data = {"name": "new", "role": "viewer", "scopes": [], **WHEN_EMPTY}
+    data |= {f"{inline}-{name}_FORMS": "0" for inline in INLINES for name in ("TOTAL", "INITIAL")}
+    answer = staff.post(path(page, rows[page].pk, "change"), data)
+    assert "nothing is changed in it any more" in text(answer)
+
+
+def test_a_project_is_archived_from_its_own_page(staff: Client, organization: Organization) -> None:
+    old = Project.objects.create(organization=organization, name="Old")
+    assert f"/admin/accounts/project/{old.pk}/archive/" in text(staff.get(path("project", old.pk, "change")))
+    question = text(staff.get(path("project", old.pk, "archive")))
+    assert "Their API keys stop working at once" in question
+    assert 'action="/admin/accounts/project/"' in question
+    assert f'name="_selected_action" value="{old.pk}"' in question
+    assert Project.objects.open().filter(pk=old.pk).exists()
+
+
+def test_what_cannot_be_archived_has_no_button(staff: Client, project: Project, organization: Organization) -> None:
+    old = Project.objects.create(organization=organization, name="Old")
+    old.archive()
+    for each in (project, old):
+        assert "/archive/" not in text(staff.get(path("project", each.pk, "change")))
+        assert staff.get(path("project", each.pk, "archive")).status_code == 404
+    for missing in ("999", "x"):
+        assert staff.get(path("project", missing, "archive")).status_code == 404
+        assert staff.get(path("project", missing, "change")).status_code == 302
+
+
+def test_who_may_not_archive_has_no_button(organization: Organization) -> None:
+    old = Project.objects.create(organization=organization, name="Old")
+    client = staff_as("member", organization, project=old, project_role="admin")
+    assert "/archive/" not in text(client.get(path("project", old.pk, "change")))
+    assert client.get(path("project", old.pk, "archive")).status_code == 403
 
 
 # --- Organisations, service accounts, people -------------------------------------------------------------------
@@ -348,6 +394,75 @@ def test_an_organisation_is_renamed_but_keeps_its_slug(staff: Client, organizati
     assert (organization.name, organization.slug) == ("Acme", slug)
 
 
+def test_a_service_account_is_made_with_a_first_key_that_is_shown_once(staff: Client, project: Project) -> None:
+    data = {"name": "robot", "project": project.pk, "role": "member", "with_key": "on"}
+    response = staff.post(path("serviceaccount", "add"), data)
+    token = shown_key(response)
+    key = ApiKey.objects.get()
+    assert "no-store" in response.headers["Cache-Control"]
+    assert response.wsgi_request.META["lukhas"].secret is True
+    assert key.digest == digest(token)
+    assert (key.name, key.project, key.scopes) == ("robot", project, list(DEFAULT_SCOPES))
+    assert key.service_account == ServiceAccount.objects.get()
+    assert token not in text(staff.get(path("serviceaccount", key.service_account.pk, "change")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "where", "message"),
+    [
+        ({"role": ""}, "with_key", "Without a role its key would not work."),
+        ({"project": "archived"}, "__all__", "nothing is changed in it any more"),
+        ({"name": "taken"}, "__all__", "The project has a service account of this name already."),
+    ],
+)
+def test_a_service_account_whose_key_would_not_work_is_not_made(
+    staff: Client, project: Project, fields: dict[str, str], where: str, message: str
+) -> None:
+    old = Project.objects.create(organization=project.organization, name="Old")
+    old.archive()
+    ServiceAccount.objects.create(project=project, name="taken")
+    values = {"name": "robot", "project": project.pk, "role": "member", "with_key": "on", **fields}
+    values |= {"project": old.pk} if values["project"] == "archived" else {}
+    assert any(message in error for error in errors(staff.post(path("serviceaccount", "add"), values))[where])
+    assert not ApiKey.objects.exists()
+    assert ServiceAccount.objects.count() == 1
+
+
+def test_the_page_of_a_service_account_leads_to_the_form_of_a_further_key(
+    staff: Client, account: ServiceAccount
+) -> None:
+    assert "/new-key/" in text(staff.get(path("serviceaccount", account.pk, "change")))
+    form = staff.get(path("serviceaccount", account.pk, "new-key"), follow=True)
+    initial = form.context["adminform"].form.initial
+    assert initial["service_account"] == str(account.pk)
+    assert initial["project"] == str(account.project.pk)
+    ServiceAccount.objects.update(role="")
+    assert "/new-key/" not in text(staff.get(path("serviceaccount", account.pk, "change")))
+
+
+def test_a_new_row_has_the_organisation_filled_in_where_there_is_one_only(organization: Organization) -> None:
+    client = staff_as("owner", organization)
+    assert client.get(path("project", "add")).context["adminform"].form.initial["organization"] == organization.pk
+    other = Organization.objects.create(slug="other", name="Other")
+    Membership.objects.create(user=User.objects.get(username="clerk"), organization=other, role="viewer")
+    assert "organization" not in client.get(path("project", "add")).context["adminform"].form.initial
+    chosen = client.get(path("project", "add"), {"organization": other.pk}).context["adminform"].form.initial
+    assert chosen["organization"] == str(other.pk)
+
+
+def test_the_list_of_organisations_counts_projects_and_members(
+    staff: Client, organization: Organization, project: Project, user: User
+) -> None:
+    Project.objects.create(organization=organization, name="Second")
+    Membership.objects.create(user=user, organization=organization)
+    Organization.objects.create(slug="empty", name="Empty")
+    page = text(staff.get(path("organization")))
+    for name, counts in (("Empty", ("0", "0")), (organization.name, ("2", "1"))):
+        row = page[page.index(f">{name}</a>") :]
+        found = re.findall(r"field-(?:projects|members)[^>]*>\s*(\d+)", row)[:2]
+        assert tuple(found) == counts
+
+
 def test_a_service_account_stays_in_its_project(staff: Client, project: Project, organization: Organization) -> None:
     other = Project.objects.create(organization=organization, name="Other")
     assert staff.post(path("serviceaccount", "add"), {"name": "robot", "project": project.pk}).status_code == 302
@@ -359,7 +474,9 @@ def test_a_service_account_stays_in_its_project(staff: Client, project: Project,
 
 def test_deleting_an_owner_needs_no_permission_on_its_keys(issue: Issue, account: ServiceAccount) -> None:
     issue()
-    client = staff_with("view_serviceaccount", "delete_serviceaccount")
+    account.organization_role = ""
+    account.save()
+    client = staff_as("owner", account.project.organization)
     assert client.post(path("serviceaccount", account.pk, "delete"), {"post": "yes"}).status_code == 302
     assert ApiKey.objects.count() == 0
 
@@ -383,9 +500,8 @@ def test_a_user_is_made_with_an_email_that_nobody_else_has(staff: Client, user: 
     assert staff.get(path("user", grace.pk, "password")).status_code == 200
 
 
-def test_groups_have_a_page_of_the_same_look(staff: Client) -> None:
-    assert staff.post("/admin/auth/group/add/", {"name": "clerks"}).status_code == 302
-    assert "clerks" in text(staff.get("/admin/auth/group/"))
-    group = Group.objects.get(name="clerks")
-    assert staff.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 302
-    assert not Group.objects.exists()
+def test_django_s_groups_which_mean_nothing_here_have_no_page(staff: Client, user: User) -> None:
+    assert staff.get("/admin/auth/group/").status_code == 404
+    page = text(staff.get(path("user", user.pk, "change")))
+    assert "user_permissions" not in page
+    assert "field-groups" not in page

@@ -46,13 +46,35 @@ def test_the_organisation_must_be_able_to_be_a_slug_and_a_header(settings: Any, 
     assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "days", "expected"),
+    [
+        ("https://llm.example.com", 1, []),
+        ("http://127.0.0.1:8000/", 7, []),
+        ("llm.example.com", 7, ["accounts.E006"]),
+        ("https://llm.example.com/api", 7, ["accounts.E006"]),
+        ("https://llm.example.com?x", 7, ["accounts.E006"]),
+        ("https://ann@llm.example.com", 7, ["accounts.E006"]),
+        ("javascript:alert(1)", 7, ["accounts.E006"]),
+        ("", 0, ["accounts.E006", "accounts.E007"]),
+        ("https://llm.example.com", -1, ["accounts.E007"]),
+    ],
+)
+def test_links_of_invites_must_lead_here_and_work_for_a_time(
+    settings: Any, url: str, days: int, expected: list[str]
+) -> None:
+    settings.LUKHAS_PUBLIC_URL, settings.LUKHAS_INVITE_DAYS = url, days
+    assert ids() == expected
+
+
 def test_every_finding_comes_with_a_hint(settings: Any) -> None:
     settings.LUKHAS_ORGANIZATION = "two words"
+    settings.LUKHAS_PUBLIC_URL, settings.LUKHAS_INVITE_DAYS = "", 0
     settings.LUKHAS_POLICY_MODE = "permissive"
     for debug in (True, False):
         settings.DEBUG = debug
         found = [message for message in run_checks() if str(message.id).startswith("accounts.")]
-        assert len(found) == 2
+        assert len(found) == 4
         assert all(message.hint for message in found)
 
 

@@ -100,12 +100,13 @@ def test_with_its_owners_role_a_key_is_still_read_in_one_query(issue: Issue, use
     assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
 
 
+@pytest.mark.usefixtures("founder")
 def test_without_having_been_read_with_it_a_key_looks_its_owners_role_up(issue: Issue, user: User) -> None:
     key, _ = issue(user=user)
     fresh = ApiKey.objects.get(pk=key.pk)
     assert fresh.owner_role() is Role.OWNER
     assert ApiKey.objects.with_roles().get(pk=key.pk).owner_role() is Role.OWNER
-    Membership.objects.all().delete()
+    Membership.objects.filter(user=user).delete()
     assert fresh.owner_role() is None
     assert fresh.state(timezone.now()) == "fallen"
 
@@ -214,8 +215,8 @@ def test_upgrading_gives_owners_of_keys_the_roles_that_their_keys_need(
     issue(user=reader)
     issue(user=boss, is_admin=True)
     issue(is_admin=True)
-    Membership.objects.filter(user__in=[user, boss]).delete()
-    Membership.objects.filter(user=reader).update(role="viewer")
+    models.QuerySet(Membership).filter(user__in=[user, boss]).delete()
+    models.QuerySet(Membership).filter(user=reader).update(role="viewer")
     ServiceAccount.objects.update(role="member", organization_role="")
     migration = importlib.import_module("accounts.migrations.0003_audit_and_roles")
     migration.keep_keys_working(apps, SimpleNamespace(connection=connection))

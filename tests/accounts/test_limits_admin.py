@@ -8,10 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.bars import Bar
 from accounts.limits.gate import gate
 from accounts.limits.rules import Plan, Rule
-from accounts.models import Budget, Organization, Project, RateLimit, Spend
+from accounts.models import Budget, Membership, Organization, Project, RateLimit, Spend, User
 from tests.accounts.conftest import Issue
+from tests.accounts.test_admin import staff_as
 
 
 def path(page: str, *parts: object) -> str:
@@ -34,17 +36,55 @@ def test_the_lists_show_what_is_used_now(staff: Client, project: Project, used: 
     RateLimit.objects.create(project=project, unit="requests", period="minute", value=10)
     Budget.objects.create(project=project, period="day", amount=8)
     limits = staff.get(path("ratelimit")).content.decode()
-    assert '<progress max="10" value="3"></progress> 3 of 10' in limits
+    assert '<progress max="10" value="3"></progress>' in limits
+    assert ">3 of 10</span>" in limits
     assert f"project {project}" in limits
-    assert (
-        '<progress max="8000000" value="2000000"></progress> $2.00 of $8.00'
-        in staff.get(path("budget")).content.decode()
-    )
+    budgets = staff.get(path("budget")).content.decode()
+    assert '<progress max="8000000" value="2000000"></progress>' in budgets
+    assert ">$2.00 of $8.00</span>" in budgets
 
 
 def test_a_bar_is_full_at_most_and_a_limit_of_nothing_has_one(staff: Client, project: Project, used: str) -> None:
     RateLimit.objects.create(project=project, unit="requests", period="minute", value=0)
-    assert '<progress max="1" value="1"></progress> 3 of 0' in staff.get(path("ratelimit")).content.decode()
+    page = staff.get(path("ratelimit")).content.decode()
+    assert '<progress max="1" value="1"></progress>' in page
+    assert ">3 of 0</span>" in page
+
+
+@pytest.mark.parametrize(("limit", "state"), [(10, "free"), (3, "full"), (2, "full"), (0, "full")])
+def test_a_bar_is_drawn_by_how_full_it_is(staff: Client, project: Project, used: str, limit: int, state: str) -> None:
+    RateLimit.objects.create(project=project, unit="requests", period="minute", value=limit)
+    assert f"lukhas-bar-{state}" in staff.get(path("ratelimit")).content.decode()
+    assert Bar("", 8, 10, str).state == "near"
+
+
+@pytest.mark.parametrize("page", ["ratelimit", "budget"])
+def test_a_list_asks_for_the_bars_of_its_rows_and_an_empty_one_for_none(
+    page: str, staff: Client, project: Project, used: str
+) -> None:
+    assert "/live/" not in staff.get(path(page)).content.decode()
+    rows: list[Any] = [
+        RateLimit.objects.create(project=project, unit="requests", period="minute", value=10),
+        Budget.objects.create(project=project, period="day", amount=8),
+    ]
+    row = next(each for each in rows if page == type(each).__name__.lower())
+    assert f'hx-get="/admin/accounts/{page}/live/?ids={row.pk}"' in staff.get(path(page)).content.decode()
+    answer = staff.get(path(page, "live"), {"ids": f"{row.pk},x,-1,{'9' * 40},999"})
+    assert answer.content.decode().count(f'<span id="bar-{row.pk}" hx-swap-oob="true"') == 1
+    assert answer.content.decode().count("<progress") == 1
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert staff.get(path(page, "live")).content == b""
+
+
+def test_bars_are_shown_to_those_who_may_see_the_limit(project: Project, used: str) -> None:
+    row = RateLimit.objects.create(project=project, unit="requests", period="minute", value=10)
+    assert staff_as("viewer", project.organization).get(path("ratelimit", "live"), {"ids": row.pk}).status_code == 403
+    Membership.objects.update(role="member")
+    client = Client()
+    client.force_login(User.objects.get(username="clerk"))
+    assert client.get(path("ratelimit", "live"), {"ids": row.pk}).content == b""
+    Membership.objects.update(role="admin")
+    assert b"3 of 10" in client.get(path("ratelimit", "live"), {"ids": row.pk}).content
 
 
 @pytest.mark.parametrize("page", ["ratelimit", "budget"])

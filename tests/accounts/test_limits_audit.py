@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.audit.restoring import CannotRestore, restore
 from accounts.audit.verifying import verify
 from accounts.models import ApiKey, AuditEvent, Budget, Organization, Project, RateLimit, Spend
-from accounts.models.limits import changes
+from accounts.models.limitchanges import changes
 from api.models import Alias, Model
 from tests.accounts.conftest import Issue
 

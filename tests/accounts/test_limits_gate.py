@@ -86,6 +86,29 @@ async def test_settling_and_releasing_happen_once(gate: Gate, principal: Princip
     assert gate.in_use([scope_rule(project, "tokens")]) == [10]
 
 
+async def test_a_request_that_calls_no_model_is_measured_by_its_keys_limits_on_requests_alone(
+    gate: Gate, principal: Principal, project: Project
+) -> None:
+    await in_database(limited, project, 0)
+    assert await gate.reserve_call(principal) is None
+    key = await in_database(ApiKey.objects.get, public_id=principal.key_id)
+    for unit, period, value in (("requests", "minute", 2), ("in_flight", "", 1), ("tokens", "minute", 0)):
+        await in_database(RateLimit.objects.all().put, key, {"value": value}, unit=unit, period=period, model="")
+    first = await gate.reserve_call(principal)
+    assert first is not None
+    assert first.headers["x-ratelimit-remaining-requests"] == "1"
+    with pytest.raises(LimitReached) as caught:
+        await gate.reserve_call(principal)
+    assert (caught.value.unit, caught.value.model) == ("in_flight", "")
+    first.release()
+    second = await gate.reserve_call(principal)
+    assert second is not None
+    second.release()
+    with pytest.raises(LimitReached) as caught:
+        await gate.reserve_call(principal)
+    assert caught.value.unit == "requests"
+
+
 async def test_a_budget_refuses_with_what_is_left_of_it_and_what_it_would_have_cost(
     gate: Gate, principal: Principal, project: Project
 ) -> None:

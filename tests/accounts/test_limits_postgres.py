@@ -1,8 +1,12 @@
 """Limits on PostgreSQL: what was spent adds up whoever writes it, and changes are written down."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import connection
 
 from accounts.audit.restoring import restore
@@ -11,6 +15,7 @@ from accounts.limits import ruleset, spending
 from accounts.limits.buckets import LocalStore
 from accounts.limits.rules import Account
 from accounts.models import ApiKey, AuditEvent, Budget, RateLimit, ServiceAccount, Spend
+from accounts.rotation import rotate
 
 
 def test_what_was_spent_is_added_to_what_is_there(postgres: None) -> None:
@@ -78,3 +83,49 @@ def test_limits_are_read_changed_written_down_and_restored(postgres: None) -> No
     for event in AuditEvent.objects.filter(type="budget.deleted"):
         restore(event)
     assert set(Budget.objects.values_list("amount", flat=True)) == {Decimal("0.000001")}
+
+
+def at_once(work: Callable[[int], str], sides: int = 8) -> list[str]:
+    """What `work` returns in each of many threads that begin together. Raises what it raises."""
+    together = threading.Barrier(sides)
+
+    def run(number: int) -> str:
+        try:
+            together.wait()
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(sides) as pool:
+        return list(pool.map(run, range(sides)))
+
+
+def test_setting_one_limit_at_once_from_many_sides_makes_one_row_and_fails_nobody(postgres: None) -> None:
+    def put(number: int) -> str:
+        for command in (("set_limit", "requests/minute"), ("set_budget", "day")):
+            call_command(*command, str(number + 1), verbosity=0)
+        return ""
+
+    ensure_defaults()
+    at_once(put)
+    assert RateLimit.objects.get().value in range(1, 9)
+    assert Budget.objects.get().amount in range(1, 9)
+    assert AuditEvent.objects.filter(target_type="accounts.ratelimit", before__isnull=True).count() == 1
+
+
+def test_a_key_that_is_rotated_from_many_sides_at_once_has_one_successor_with_its_limits(postgres: None) -> None:
+    def turn(number: int) -> str:
+        try:
+            rotate(key)
+        except ValidationError as error:
+            return str(error.code)
+        return "rotated"
+
+    organization, project = ensure_defaults()
+    robot = ServiceAccount.objects.create(project=project, name="robot", role="member")
+    key, _ = ApiKey.issue(name="k", organization=organization, project=project, service_account=robot)
+    RateLimit.objects.put(key, {"value": 5}, unit="requests", period="minute", model="")
+    assert sorted(at_once(turn)) == ["replaced"] * 7 + ["rotated"]
+    assert ApiKey.objects.count() == 2
+    key.refresh_from_db()
+    assert RateLimit.objects.get().api_key == key.replaced_by

@@ -9,7 +9,8 @@ from django.db import OperationalError, transaction
 from accounts.limits import ruleset
 from accounts.limits.ruleset import MAX_AGE, Holder, Ruleset, read, scopes_of
 from accounts.models import ApiKey, Budget, Organization, Project, RateLimit
-from accounts.models.limits import changes, field_of
+from accounts.models.limitchanges import changes
+from accounts.models.limits import field_of
 from accounts.principal import Principal
 from lukhas_site.http.orm import in_database
 from tests.accounts.conftest import Clock, Issue

@@ -230,6 +230,7 @@ def test_revoking_happens_once(issue: Issue) -> None:
     assert ApiKey.objects.all().revoke() == 0
 
 
+@pytest.mark.usefixtures("founder")
 def test_deleting_an_owner_deletes_its_keys(issue: Issue, account: ServiceAccount, user: User) -> None:
     issue()
     issue(user=user)

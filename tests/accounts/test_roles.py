@@ -26,6 +26,10 @@ MATRIX = {
     "organization.limits.read": "oam..",
     "organization.limits.update": "o....",
     "organization.usage.read": "oam..",
+    "organization.flags.read": "oamv.",
+    "organization.flags.update": "oa...",
+    "organization.events.read": "oamv.",
+    "organization.events.update": "oa...",
     "organization.audit.read": "oa...",
     "organization.audit.restore": "o....",
     "organization.data_retention.read": "oa...",
@@ -44,6 +48,9 @@ MATRIX = {
     "project.limits.update": "oa...",
     "project.models.read": "oamv.",
     "project.models.update": "oa...",
+    "project.analytics.read": "oamv.",
+    "project.analytics.update": "oa...",
+    "project.analytics.erase": "oa...",
 }
 SCOPE_MATRIX = {
     "model.read": "oamv.",
@@ -53,8 +60,10 @@ SCOPE_MATRIX = {
     "flags.read": "oamv.",
     "flags.write": "oa...",
     "events.write": "oam..",
+    "events.erase": "oa...",
     "usage.read": "oamv.",
     "admin.*": "oa...",
+    "metrics.read": "oa...",
 }
 # What a user is in a project: organisation's role × project's role, in the order of CALLERS.
 PROJECT_ROLES = {

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Budget, Organization, Project, RateLimit
-from accounts.models.limits import changes
+from accounts.models.limitchanges import changes
 from tests.accounts.conftest import Issue
 
 ECHO = "lukhas-echo-1"

@@ -35,6 +35,15 @@ def test_everything_about_a_model_can_be_given() -> None:
     assert model.output_price == 10
 
 
+def test_endpoints_and_the_vector_space_can_be_given() -> None:
+    run("add_model", "big", "--upstream", "gpu", "--no-embeddings", "--no-completions")
+    model = Model.objects.get(model_id="big")
+    assert (model.chat, model.completions, model.embeddings, model.vector_space) == (True, False, False, "")
+    out, _ = run("add_model", "big", "--upstream", "gpu", "--embeddings", "--no-chat", "--vector-space", "minilm")
+    assert out == "Changed model big (vector_space: none → minilm; chat: yes → no; embeddings: no → yes).\n"
+    assert run("add_model", "big", "--upstream", "gpu", "--no-chat")[0] == "Unchanged: model big.\n"
+
+
 def test_adding_the_same_again_changes_nothing() -> None:
     run("add_model", "big", "--upstream", "gpu", "--input-price", "0.1", "--context-window", "4096")
     before = Model.objects.values().get(model_id="big")
@@ -95,3 +104,23 @@ def test_without_any_upstream_the_way_to_add_one_is_named() -> None:
     Upstream.objects.all().delete()
     with pytest.raises(CommandError, match=r"There is: none yet. See manage.py add_upstream"):
         run("add_model", "big", "--upstream", "gpu")
+
+
+def test_default_parameters_and_a_weight_are_given_changed_and_taken_away() -> None:
+    run("add_model", "big", "--upstream", "gpu", "--default-parameters", '{"temperature": 0.2}', "--weight", "3")
+    model = Model.objects.get(model_id="big")
+    assert (model.default_parameters, model.weight) == ({"temperature": 0.2}, 3)
+    assert run("add_model", "big", "--upstream", "gpu") == ("Unchanged: model big.\n", "")
+    out, _ = run("add_model", "big", "--upstream", "gpu", "--default-parameters", "{}")
+    assert out == "Changed model big (default_parameters: {'temperature': 0.2} → none).\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("{", "not JSON: '{'"), ("[1]", "A JSON object"), ('{"temperature": 9}', "Expected a value <= 2")],
+)
+def test_default_parameters_that_cannot_be_are_refused(given: str, message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        run("add_model", "big", "--upstream", "gpu", "--default-parameters", given)
+    assert message in str(caught.value)
+    assert not Model.objects.filter(model_id="big").exists()

@@ -91,3 +91,16 @@ def test_what_is_wrong_is_told_and_nothing_changes(arguments: list[str], message
         run("add_upstream", *arguments)
     assert message in str(caught.value)
     assert list(Upstream.objects.values()) == before
+
+
+def test_limits_are_given_changed_and_left_alone_and_those_that_cannot_be_are_refused() -> None:
+    run("add_upstream", "ollama", URL, "--max-connections", "8", "--first-seconds", "60", "--whole-seconds", "600")
+    out, _ = run("add_upstream", "ollama", URL, "--first-seconds", "30", "--silence-seconds", "0.5")
+    assert out == "Changed upstream ollama (first_seconds: 60.0 → 30.0; silence_seconds: none → 0.5).\n"
+    assert run("add_upstream", "ollama", URL)[0] == "Unchanged: upstream ollama.\n"
+    for option, value in (("--max-connections", "0"), ("--connect-seconds", "0"), ("--whole-seconds", "-1")):
+        with pytest.raises(CommandError, match="greater than or equal to"):
+            run("add_upstream", "ollama", URL, option, value)
+    row = Upstream.objects.get(name="ollama")
+    limits = (row.max_connections, row.connect_seconds, row.first_seconds, row.silence_seconds, row.whole_seconds)
+    assert limits == (8, None, 30.0, 0.5, 600.0)

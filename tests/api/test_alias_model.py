@@ -5,6 +5,7 @@ from django.core.management.base import CommandError
 
 from api.models import Alias, Model
 from tests.api.commands import run
+from tests.api.rollouts import FLAG, make_flag
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -27,6 +28,27 @@ def test_an_alias_is_pointed_elsewhere() -> None:
     out, _ = run("alias_model", "fast", "lukhas-echo-1")
     assert out == "Changed alias fast (target: lukhas-chat-1 → lukhas-echo-1).\n"
     assert Alias.objects.get(name="fast").target.model_id == "lukhas-echo-1"
+
+
+def test_a_rollout_is_named_changed_left_alone_and_taken_away() -> None:
+    make_flag({"same": "lukhas-chat-1"})
+    assert run("alias_model", "fast", "lukhas-chat-1", "--rollout", FLAG)[0] == "Added alias fast.\n"
+    assert run("alias_model", "fast", "lukhas-chat-1") == ("Unchanged: alias fast.\n", "")
+    assert Alias.objects.get(name="fast").rollout == FLAG
+    out, err = run("alias_model", "fast", "lukhas-chat-1", "--rollout", "other")
+    assert out == f"Changed alias fast (rollout: {FLAG} → other).\n"
+    assert "Note: there is no flag other yet. Until then lukhas-chat-1 answers all.\n" in err
+    assert run("alias_model", "fast", "lukhas-chat-1", "--rollout", "")[0].endswith("(rollout: other → none).\n")
+
+
+def test_a_flag_that_cannot_roll_out_here_is_refused_in_a_dry_run_too() -> None:
+    make_flag({"next": "lukhas-echo-1"})
+    for more in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match=f"rollout: fast rolls out with the flag {FLAG} of default, whose"):
+            run("alias_model", "fast", "lukhas-chat-1", "--rollout", FLAG, *more)
+    with pytest.raises(CommandError, match="rollout: It must be 1 to 100 letters"):
+        run("alias_model", "fast", "lukhas-chat-1", "--rollout", "a b")
+    assert not Alias.objects.exists()
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing() -> None:

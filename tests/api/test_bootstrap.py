@@ -11,6 +11,7 @@ from accounts.keys import digest
 from accounts.models import ApiKey, User
 from api.bootstrap import ensure_catalog
 from api.models import Alias, Model, Upstream
+from features.models import Environment
 from tests.api.commands import run
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -110,3 +111,11 @@ def test_an_empty_database_gets_everything() -> None:
     out, _ = run("bootstrap")
     assert TOKEN.search(out)
     assert Model.objects.count() == 3
+    environment = Environment.objects.get()
+    assert (environment.key, environment.organization, environment.protected) == (
+        "production",
+        ensure_defaults()[0],
+        False,
+    )
+    run("bootstrap")
+    assert Environment.objects.get() == environment

@@ -16,8 +16,9 @@ from structlog.testing import capture_logs
 from api import catalog
 from api.catalog import Catalog, Target
 from api.exceptions import InvalidRequest, ModelNotFound
-from api.models import Alias, Model, Upstream
-from api.routing import route
+from api.models import Alias, Deployment, Fallback, Model, Upstream
+from tests.api.rollouts import routed
+from tests.threads import in_thread
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +59,16 @@ def test_without_a_name_of_its_own_the_upstream_is_asked_for_the_models_id() -> 
     assert catalog.read().targets["org/big:1"].upstream_model == "org/big:1"
 
 
-def test_the_catalog_is_read_in_three_queries_however_large(
+def test_the_catalog_is_read_in_five_queries_however_large(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     model = remote()
     for at in range(20):
         Alias.objects.create(name=f"alias-{at}", target=model)
-        Model.objects.create(model_id=f"model-{at}", upstream=model.upstream)
-    with django_assert_num_queries(3):
+        other = Model.objects.create(model_id=f"model-{at}", upstream=model.upstream)
+        Deployment.objects.create(model=other, upstream=model.upstream, upstream_model="elsewhere")
+        Fallback.objects.create(model=model, target=other)
+    with django_assert_num_queries(5):
         assert len(catalog.read().targets) == 44
 
 
@@ -76,14 +79,15 @@ def test_disabled_models_and_their_aliases_are_not_there() -> None:
 
 
 def test_models_and_aliases_are_listed_as_openai_lists_models() -> None:
-    Alias.objects.create(name="fast", target=Model.objects.get(model_id="lukhas-echo-1"))
+    target = Model.objects.get(model_id="lukhas-echo-1")
+    Alias.objects.create(name="fast", target=target)
     listed = orjson.loads(catalog.read().body)
     assert listed["object"] == "list"
     assert [entry["id"] for entry in listed["data"]] == ["lukhas-chat-1", "lukhas-embed-1", "lukhas-echo-1", "fast"]
     alias = listed["data"][-1]
     assert set(alias) == {"id", "object", "created", "owned_by"}
     assert (alias["object"], alias["owned_by"]) == ("model", "echo")
-    assert abs(alias["created"] - time.time()) < 60
+    assert alias["created"] == int(target.created_at.timestamp())
 
 
 def test_the_etag_changes_with_what_is_listed_and_with_nothing_else() -> None:
@@ -94,16 +98,14 @@ def test_the_etag_changes_with_what_is_listed_and_with_nothing_else() -> None:
 
 
 async def test_a_name_leads_to_its_target_and_an_alias_to_the_models() -> None:
-    await asyncio.to_thread(
-        lambda: Alias.objects.create(name="fast", target=Model.objects.get(model_id="lukhas-echo-1"))
-    )
-    assert (await route("lukhas-echo-1", "chat", None)).model == "lukhas-echo-1"
-    assert await route("fast", "embeddings", None) == await route("lukhas-echo-1", "embeddings", None)
+    await in_thread(lambda: Alias.objects.create(name="fast", target=Model.objects.get(model_id="lukhas-echo-1")))
+    assert (await routed("lukhas-echo-1"))[0].model == "lukhas-echo-1"
+    assert await routed("fast", "embeddings") == await routed("lukhas-echo-1", "embeddings")
 
 
 async def test_a_name_that_leads_nowhere_is_not_found() -> None:
     with pytest.raises(ModelNotFound) as caught:
-        await route("nothing", "chat", None)
+        await routed("nothing")
     assert caught.value.message == "The model `nothing` does not exist or you do not have access to it."
 
 
@@ -117,7 +119,7 @@ async def test_a_name_that_leads_nowhere_is_not_found() -> None:
 )
 async def test_a_model_is_refused_where_it_cannot_answer(model: str, capability: str, endpoint: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await route(model, capability, None)
+        await routed(model, capability)
     error = caught.value
     assert (error.status_code, error.code, error.param) == (400, "model_not_supported", "model")
     assert f"the {endpoint} endpoint" in error.message
@@ -129,7 +131,7 @@ def test_the_snapshot_is_read_once_while_it_is_young(monkeypatch: pytest.MonkeyP
     assert current() is first
 
 
-@pytest.mark.parametrize("change", ["model", "upstream", "alias", "deletion"])
+@pytest.mark.parametrize("change", ["model", "upstream", "deployment", "fallback", "alias", "deletion"])
 def test_a_change_in_this_process_is_seen_at_once(change: str) -> None:
     alias = Alias.objects.create(name="fast", target=remote())
     before = current()
@@ -138,6 +140,10 @@ def test_a_change_in_this_process_is_seen_at_once(change: str) -> None:
     elif change == "upstream":
         alias.target.upstream.base_url = "http://elsewhere/v1"
         alias.target.upstream.save()
+    elif change == "deployment":
+        Deployment.objects.create(model=alias.target, upstream=alias.target.upstream, upstream_model="elsewhere")
+    elif change == "fallback":
+        Fallback.objects.create(model=alias.target, target=Model.objects.get(model_id="lukhas-echo-1"))
     elif change == "alias":
         Alias.objects.create(name="quick", target=alias.target)
     else:

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from accounts.audit.restoring import restore
 from accounts.audit.verifying import verify
 from accounts.models import AuditEvent
-from api.models import Alias, Model, Upstream
+from api.models import Alias, Deployment, Fallback, Model, Upstream
 
 
 def types() -> list[str]:
@@ -52,3 +52,28 @@ def test_a_change_is_undone_and_what_was_deleted_is_made_again(database: None) -
     Alias.objects.all().delete()
     restore(AuditEvent.objects.get(type="model_alias.deleted"))
     assert Alias.objects.get().target == model
+
+
+def test_deployments_fallbacks_and_limits_are_written_down_and_made_again(database: None) -> None:
+    model, echo = Model.objects.get(model_id="lukhas-echo-1"), Upstream.objects.get(name="echo")
+    begun = len(types())
+    other = Model.objects.create(model_id="other", upstream=echo, vector_space="echo")
+    Deployment.objects.create(model=model, upstream=echo, upstream_model="again", weight=4)
+    Fallback.objects.create(model=model, target=other)
+    Upstream.objects.filter(pk=echo.pk).update(whole_seconds=0.5)
+    for rows in (Deployment.objects.all(), Fallback.objects.all()):
+        rows.delete()
+    assert types()[begun:] == [
+        "model.created",
+        "model_deployment.created",
+        "model_fallback.created",
+        "upstream.updated",
+        "model_deployment.deleted",
+        "model_fallback.deleted",
+    ]
+    for deleted in ("model_deployment.deleted", "model_fallback.deleted"):
+        restore(AuditEvent.objects.get(type=deleted))
+    row = Deployment.objects.get()
+    assert (row.model, row.upstream, row.upstream_model, row.weight) == (model, echo, "again", 4)
+    assert Fallback.objects.get().target == other
+    assert verify("").problems == []

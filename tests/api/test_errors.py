@@ -359,7 +359,7 @@ async def test_a_stream_that_has_begun_ends_with_every_row_and_without_done(
 
     monkeypatch.setattr(inference, "backend", lambda kind: Failing())
     exchange = begin("POST", "/v1/things")
-    response: Any = await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, exchange)
+    response: Any = await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, exchange, {})
     events = [event async for event in response]
     assert response.status_code == 200
     assert len(events) == 2
@@ -381,7 +381,7 @@ async def test_a_stream_that_has_not_begun_raises_every_row(
 
     monkeypatch.setattr(inference, "backend", lambda kind: Failing())
     with pytest.raises(type(row[0])) as caught:
-        await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, begin("POST", "/v1/things"))
+        await inference.chat(parse_chat({**CHAT, "stream": True}), CALLER, begin("POST", "/v1/things"), {})
     assert caught.value is row[0]
 
 

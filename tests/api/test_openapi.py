@@ -15,15 +15,20 @@ from tests import openapi
 
 SNAPSHOT = Path(__file__).resolve().parents[2] / "openapi.yaml"
 EVERY = {operation["operationId"]: (method, path, operation) for method, path, operation in openapi.operations()}
-# The Admin API has tests of its own, in tests/api/organization/test_openapi.py.
-OPERATIONS = {name: each for name, each in EVERY.items() if not each[1].startswith("/v1/organization/")}
+# The Admin API has tests of its own, in tests/api/organization/test_openapi.py, and so has OFREP, in
+# tests/features/test_ofrep_openapi.py. What stands under /api is asked for in
+# the tests of its endpoints: here, as of everything, what the document says of it.
+ELSEWHERE = (*openapi.ADMINISTRATION, "/api/", "/ofrep/")
+OPERATIONS = {name: each for name, each in EVERY.items() if not each[1].startswith(ELSEWHERE)}
+UNDER_API = {name: each for name, each in EVERY.items() if each[1].startswith("/api/")}
 INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding"}
 NO_KEY = {"getHealthz", "getHealth", "getReadiness"}
 ERRORS = {
-    **{name: {400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503, 504} for name in INFERENCE},
+    **{name: {400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 502, 503, 504} for name in INFERENCE},
     "listModels": {400, 401, 403, 405, 413, 429, 500, 503},
     "retrieveModel": {400, 401, 403, 404, 405, 413, 429, 500, 503},
     **{name: {400, 405, 413, 500} for name in NO_KEY},
+    "getMetrics": {400, 401, 403, 405, 413, 429, 500, 503},
 }
 REQUEST_EXAMPLES = [
     pytest.param(path, example, id=f"{name}-{title}")
@@ -77,6 +82,7 @@ def test_every_endpoint_is_described_under_openais_operation_ids() -> None:
         "getHealthz": ("get", "/healthz"),
         "getHealth": ("get", "/health"),
         "getReadiness": ("get", "/readyz"),
+        "getMetrics": ("get", "/metrics"),
     }
 
 
@@ -93,9 +99,61 @@ def test_every_operation_tells_each_error_it_can_give(name: str) -> None:
     assert told == ERRORS[name] | ({503} if name == "getReadiness" else set())
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_every_operation_has_a_table_of_errors_that_fits_what_it_takes(name: str) -> None:
+    """Whatever is added, under any path: no error without its envelope, its description and an example."""
+    _, path, operation = EVERY[name]
+    told = {int(status): openapi.resolved(response) for status, response in operation["responses"].items()}
+    least = {400, 405, 413, 500}
+    if operation.get("security"):
+        least |= {401, 503}
+    if path.startswith("/api/"):
+        least |= {401, 429, 503}
+    if "requestBody" in operation:
+        least |= {415}
+    if "{" in path:
+        least |= {404}
+    assert least <= set(told)
+    assert any(status < 300 for status in told)
+    for status in (status for status in told if status >= 400):
+        if (name, status) == ("getReadiness", 503):
+            continue  # says what is not ready
+        content = told[status]["content"]["application/json"]
+        form = "FlagEvaluationFailure" if path.startswith("/ofrep/") else "ErrorResponse"
+        assert content["schema"] == {"$ref": f"#/components/schemas/{form}"}
+        assert openapi.examples(content)
+        assert told[status]["description"]
+
+
+@pytest.mark.parametrize("name", UNDER_API)
+def test_what_stands_under_api_says_who_may_call_and_how_much_is_left(name: str) -> None:
+    _, path, operation = UNDER_API[name]
+    schemes = {scheme for each in operation.get("security", []) for scheme in each}
+    assert schemes <= {"SessionToken", "SessionTokenOrAdminKey", "SessionTokenOrKey", "ApiKeyAuth", "EventKey"}
+    assert bool(schemes) == (name != "createSession"), path
+    counted = {"X-RateLimit-Limit", "X-RateLimit-Remaining"}
+    for response in operation["responses"].values():  # events are counted by the limits of their key
+        assert (counted <= set(openapi.resolved(response)["headers"])) == (name != "sendEvents")
+    assert "Retry-After" in openapi.resolved(operation["responses"]["429"])["headers"]
+
+
+def test_sessions_passwords_and_the_audit_log_are_described() -> None:
+    assert {name: each[:2] for name, each in UNDER_API.items() if each[2]["tags"] in (["Sessions"], ["Audit"])} == {
+        "listAuditEvents": ("get", "/api/audit"),
+        "restoreAuditEvent": ("post", "/api/audit/{event_id}/restore"),
+        "listSessions": ("get", "/api/sessions"),
+        "createSession": ("post", "/api/sessions"),
+        "deleteOtherSessions": ("delete", "/api/sessions"),
+        "retrieveSession": ("get", "/api/sessions/{session_id}"),
+        "deleteSession": ("delete", "/api/sessions/{session_id}"),
+        "changePassword": ("post", "/api/password"),
+    }
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_needs_a_key_says_so(name: str) -> None:
-    assert OPERATIONS[name][2].get("security") == (None if name in NO_KEY else [{"ApiKeyAuth": []}])
+    key = "ApiKeyOrLoopback" if name == "getMetrics" else "ApiKeyAuth"
+    assert OPERATIONS[name][2].get("security") == (None if name in NO_KEY else [{key: []}])
     scheme = openapi.document()["components"]["securitySchemes"]["ApiKeyAuth"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
@@ -186,3 +244,16 @@ def test_an_example_under_the_wrong_status_is_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="500, not 400"):
         example("Crash", 400, ServerError())
+
+
+def test_what_takes_a_session_or_an_admin_key_says_so() -> None:
+    for name in ("listAuditEvents", "restoreAuditEvent"):
+        assert UNDER_API[name][2]["security"] == [{"SessionTokenOrAdminKey": []}]
+    for name in ("listFeatures", "killFeature"):
+        assert UNDER_API[name][2]["security"] == [{"SessionTokenOrKey": []}]
+    schemes = openapi.document()["components"]["securitySchemes"]
+    bearer = {name: each for name, each in schemes.items() if each["type"] == "http"}  # OFREP has others
+    assert {name: each["scheme"] for name, each in bearer.items()} == dict.fromkeys(
+        ("ApiKeyAuth", "ApiKeyOrLoopback", "EventKey", "SessionToken", "SessionTokenOrAdminKey", "SessionTokenOrKey"),
+        "bearer",
+    )

@@ -1,9 +1,15 @@
 """/docs, /redoc and the front door, as a server sends them. A browser opens them in tests/browser."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from api.views import pages
 
 
 def policy(response: httpx.Response) -> dict[str, str]:
@@ -42,3 +48,22 @@ def test_the_script_of_docs_reads_this_servers_document_and_asks_no_other_host(a
     assert script.headers["content-type"].startswith("application/javascript")
     assert 'url: "/openapi.json"' in script.text.replace("\\u002D", "-")
     assert '"validatorUrl": null' in script.text
+
+
+def test_many_who_ask_for_the_document_first_at_the_same_time_get_the_same_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages._document.cache_clear()
+    makers = []
+    inside = threading.Event()
+    make = SchemaGenerator.get_schema
+
+    def slowly(self: SchemaGenerator, **how: Any) -> Any:
+        makers.append(threading.current_thread())
+        inside.wait(0.2)  # whoever else is let in comes in meanwhile
+        return make(self, **how)
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        documents = {future.result() for future in [threads.submit(pages.document) for _ in range(4)]}
+    assert len(makers) == len(documents) == 1

@@ -9,6 +9,7 @@ from api.backends import registry
 from api.backends.base import Backend
 from api.backends.echo import EchoBackend
 from api.models import Model, Upstream
+from tests.threads import in_thread
 
 
 class Closable(EchoBackend):
@@ -47,7 +48,7 @@ async def test_what_the_catalog_needs_and_is_not_loaded_is_named(database: None)
 
 
 async def test_what_is_not_in_use_need_not_be_loaded(database: None) -> None:
-    await asyncio.to_thread(Model.objects.exclude(upstream__kind="echo").update, enabled=False)
+    await in_thread(Model.objects.exclude(upstream__kind="echo").update, enabled=False)
     assert await registry.not_loaded() == []
 
 

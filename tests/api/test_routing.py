@@ -8,19 +8,20 @@ from asgiref.sync import sync_to_async
 from api import catalog
 from api.exceptions import InvalidRequest, ModelNotFound
 from api.models import Alias, Model
-from api.routing import ENDPOINTS, route
+from api.routing import ENDPOINTS
+from tests.api.rollouts import routed
 
 
 async def test_a_model_is_found_by_its_id_and_its_aliases(database: None) -> None:
     echo = await sync_to_async(Model.objects.get)(model_id="lukhas-echo-1")
     await sync_to_async(Alias.objects.create)(name="parrot", target=echo)
     for name in ("lukhas-echo-1", "parrot"):
-        assert (await route(name, "chat", None)).model == "lukhas-echo-1"
+        assert (await routed(name))[0].model == "lukhas-echo-1"
 
 
 async def test_a_name_that_leads_nowhere_is_not_found(database: None) -> None:
     with pytest.raises(ModelNotFound):
-        await route("absent", "chat", None)
+        await routed("absent")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ async def test_a_model_without_the_capability_is_refused_by_the_endpoints_name(
     database: None, model: str, capability: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=f"`{model}` is not supported in the v1/{ENDPOINTS[capability]}") as caught:
-        await route(model, capability, None)
+        await routed(model, capability)
     assert (caught.value.status_code, caught.value.code, caught.value.param) == (400, "model_not_supported", "model")
 
 

@@ -10,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from pytest_django import Settings
 
 from api import errors, tracing
@@ -17,6 +18,7 @@ from api.backends.base import Call
 from api.catalog import Target
 from api.serializers.embeddings import parse_embeddings
 from lukhas_site.http.edge import Edge
+from tests.api.rollouts import FLAG, make_flag, make_models
 from tests.serving import Server
 
 CHAT = {"model": "lukhas-echo-1", "messages": [{"role": "user", "content": "a secret of mine"}]}
@@ -152,6 +154,25 @@ def test_a_caller_who_hangs_up_ends_the_span(traced: httpx.Client, spans: Spans,
     assert attributes(span)["gen_ai.usage.output_tokens"] < 4
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"default_variant": "next"}, ("static", "next")),
+        ({"enabled": False}, ("disabled", None)),
+    ],
+)
+def test_a_rollout_is_on_the_span(
+    traced: httpx.Client, spans: Spans, state: dict[str, Any], told: tuple[str, str | None]
+) -> None:
+    make_models()
+    make_flag(**state)
+    assert traced.post("/v1/chat/completions", json={**CHAT, "model": "chat", "user": "ada"}).status_code == 200
+    found = attributes(spans.of("chat.create"))
+    assert found["feature_flag.key"] == FLAG
+    assert (found["feature_flag.result.reason"], found.get("feature_flag.result.variant")) == told
+    assert "ada" not in str(found)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_error_is_named_on_the_span_and_its_message_is_not(traced: httpx.Client, spans: Spans, stream: bool) -> None:
     assert traced.post("/v1/chat/completions", json={**CHAT, "stream": stream, "colour": 1}).status_code == 400
@@ -160,6 +181,14 @@ def test_an_error_is_named_on_the_span_and_its_message_is_not(traced: httpx.Clie
     assert attributes(span)["error.type"] == "UnknownParameter"
     assert span.events == ()
     assert span.status.description is None
+
+
+def test_a_request_that_is_not_sampled_leaves_nothing_and_passes_that_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "tracer", TracerProvider(sampler=ALWAYS_OFF).get_tracer("tests"))
+    call = Call(Target(model="m", upstream="u", kind="echo"))
+    with tracing.inference_span(parse_embeddings({"model": "m", "input": "a"}), call) as span:
+        assert not span.is_recording()
+        assert trace.get_current_span() is span  # so that whatever is called inside is not sampled either
 
 
 def test_without_an_exporter_a_span_records_nothing() -> None:

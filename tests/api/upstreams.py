@@ -8,9 +8,9 @@ from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from tests.mock_upstream import MODEL, MockUpstream
 
 
-def call_to(upstream: MockUpstream | str, **fields: Any) -> Call:
+def call_to(mock: MockUpstream | str, **fields: Any) -> Call:
     """A call whose target is the mock, or whatever stands at an address."""
-    base_url = upstream if isinstance(upstream, str) else upstream.url
+    base_url = mock if isinstance(mock, str) else mock.url
     known = {"model": "catalog-model", "upstream": "mock", "kind": "openai", "upstream_model": MODEL}
     return Call(Target(**{**known, "base_url": base_url, **fields}))
 

@@ -1,24 +1,35 @@
 """How the examples of a page are run: as a reader would who pastes them in order.
 
 The ```python blocks of a page share one interpreter; each ```bash block gets a shell of its own. Both get a key in
-LUKHAS_API_KEY, an admin key in LUKHAS_ADMIN_KEY, and the address of the test server where the page says 127.0.0.1:8000.
+LUKHAS_API_KEY, an admin key in LUKHAS_ADMIN_KEY, a user in LUKHAS_USERNAME and LUKHAS_PASSWORD, and the address of the
+test server where the page says 127.0.0.1:8000.
 What is not to be run has another tag (```console, ```text). Comments right above a block say what is expected of it:
 
     <!-- answers 401 -->    curl gets this status; without the comment, any below 400
     <!-- prints -->         above a ```text block: the ```python block above it prints this, line by line
     a ```json block right after a ```bash block is its answer: the same keys, and values of the same types
+
+A page with the comment `<!-- tutorial -->` goes from step to step: its ```python and its manage.py lines in ```console
+are run in the order in which they stand. What it shows under a command is among what that prints, and each ```text
+block is all that the ```python block above it prints.
 """
 
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from codeop import compile_command
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
+from unittest import mock
 
-from tests.docs.pages import Block, Page
+from features.exposures import exposed
+from tests.api.commands import run
+from tests.docs.pages import ROOT, Block, Page
 
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):8000")
 ANSWERS = re.compile(r"answers (\d{3})")
@@ -33,10 +44,12 @@ CURL = """curl() {
 
 @dataclass(frozen=True)
 class Keys:
-    """What a reader has at hand: a key of the default project, and an admin key."""
+    """What a reader has at hand: a key of the default project, an admin key, and a user."""
 
     api: str
     admin: str
+    username: str = "ann"
+    password: str = "correct horse battery staple"
 
 
 def environment(keys: Keys) -> dict[str, str]:
@@ -46,6 +59,8 @@ def environment(keys: Keys) -> dict[str, str]:
         **kept,
         "LUKHAS_API_KEY": keys.api,
         "LUKHAS_ADMIN_KEY": keys.admin,
+        "LUKHAS_USERNAME": keys.username,
+        "LUKHAS_PASSWORD": keys.password,
         "PYTHONWARNINGS": "error::SyntaxWarning",
     }
 
@@ -60,13 +75,48 @@ def run_python(page: Page, url: str, keys: Keys) -> subprocess.CompletedProcess[
     program = f"exec(compile({source!r}, {page.name!r}, 'exec'), {{'__name__': '__main__'}})"
     return subprocess.run(
         [sys.executable, "-c", program],
-        env=environment(keys),
+        # The modules of the tree under test, which need not be the one that is installed.
+        env={**environment(keys), "PYTHONPATH": str(ROOT)},
         check=False,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
         cwd="/",
     )
+
+
+def is_tutorial(page: Page) -> bool:
+    return any(line == "<!-- tutorial -->" for _, line in page.prose)
+
+
+def follow(page: Page, url: str, keys: Keys) -> None:
+    """Goes through a tutorial; fails where something is not as it says. Commands run in this process, which serves."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    heard_until_then = mock.patch.object(
+        exposed, "receivers", [*exposed.receivers]
+    )  # what a page connects goes with it
+    with mock.patch.dict(os.environ, environment(keys)), heard_until_then:
+        for block, following in zip(page.blocks, [*page.blocks[1:], None], strict=True):
+            place = f"{page.name}:{block.line}"
+            if block.language == "console":
+                _type(block, place)
+            elif block.language == "python":
+                output = StringIO()
+                with redirect_stdout(output):
+                    exec(compile(ADDRESS.sub(url, block.text), place, "exec"), names)
+                shown = following.text if following and following.note == "prints" else ""
+                assert output.getvalue() == shown, f"{place} prints:\n{output.getvalue()}"
+
+
+def _type(block: Block, place: str) -> None:
+    printed: list[str] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            words = shlex.split(line)
+            assert words[1:3] == [".venv/bin/python", "manage.py"], place
+            printed = "".join(run(*words[3:])).splitlines()
+        else:
+            assert line in printed, f"{place}: {line!r} is not printed, but {printed}"
 
 
 def fault_when_pasted(block: Block) -> str | None:

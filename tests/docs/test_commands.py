@@ -41,7 +41,11 @@ def own_options(parser: argparse.ArgumentParser) -> set[str]:
     """The options of a command that are not of every Django command."""
     bare = BaseCommand().create_parser("manage.py", "any")
     every = {option for action in bare._actions for option in action.option_strings} | {"--skip-checks"}
-    return {option for action in parser._actions for option in action.option_strings if option.startswith("--")} - every
+    found = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found |= set().union(*map(own_options, action.choices.values()))
+    return found - every
 
 
 def test_every_command_has_a_section_with_an_example_and_nothing_else_has() -> None:

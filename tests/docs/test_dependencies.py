@@ -44,7 +44,14 @@ def test_every_row_is_filled_in() -> None:
 
 
 def test_the_licence_is_the_one_that_the_package_states() -> None:
-    families = {"BSD": "BSD", "MIT": "MIT", "Apache": "Apache", "MPL": "MPL|Mozilla", "LGPL": "LGPL|LESSER"}
+    families = {
+        "BSD": "BSD",
+        "MIT": "MIT",
+        "Apache": "Apache",
+        "MPL": "MPL|Mozilla",
+        "LGPL": "LGPL|LESSER",
+        "PSF": "PSF",
+    }
     wrong = []
     for name, row in {**rows("At run time"), **rows("For tests and checks"), **rows("Models and vocabularies")}.items():
         shown = [pattern for family, pattern in families.items() if family in row[-1]]

@@ -1,19 +1,27 @@
 """Every example of the documentation is run, on the real server."""
 
 import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.core.management import call_command
 
 from tests.conftest import MakeKey
 from tests.docs import examples
-from tests.docs.pages import FENCE, Block, Page, pages
+from tests.docs.pages import FENCE, ROOT, Block, Page, pages, read
+from tests.docs.test_commands import typed
 from tests.serving import Server
 
-KNOWN = {"python", "bash", "json", "console", "text", "ini", "yaml"}
+KNOWN = {"python", "bash", "json", "console", "text", "ini", "toml", "yaml", "javascript"}
 
 with_python = pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.name) for page in pages() if examples.python(page)]
 )
+apart = [page for page in pages() if examples.python(page) and not examples.is_tutorial(page)]
 with_bash = pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.name) for page in pages() if examples.bash(page)]
 )
@@ -21,16 +29,59 @@ with_bash = pytest.mark.parametrize(
 
 @pytest.fixture
 def keys(make_key: MakeKey) -> examples.Keys:
-    return examples.Keys(make_key(), make_key("administrator", is_admin=True, project=None))
+    from accounts.bootstrap import ensure_defaults
+    from accounts.models import Membership, User
+
+    keys = examples.Keys(make_key(), make_key("administrator", is_admin=True, project=None))
+    # Hashed quickly: most pages never ask for it. Who signs in has it hashed anew, as it should be.
+    password = PBKDF2PasswordHasher().encode(keys.password, "salt" * 8, iterations=1)
+    user = User.objects.create(username=keys.username, email="ann@example.com", password=password)
+    Membership.objects.create(user=user, organization=ensure_defaults()[0], role="admin")
+    return keys
 
 
-@with_python
+def prepare(page: Page) -> None:
+    """Makes the flags that the page says its examples ask for."""
+    for _, line in typed(page):
+        _, found, arguments = line.partition("manage.py flag ")
+        if found:
+            call_command("flag", *shlex.split(arguments), verbosity=0)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in apart])
 def test_the_python_of_a_page_works_as_pasted(page: Page, server: Server, keys: examples.Keys) -> None:
+    prepare(page)
     done = examples.run_python(page, server.url, keys)
     assert done.returncode == 0, f"{page.name}\n{done.stderr}"
     lines = done.stdout.splitlines()
     for line in examples.printed(page):
         assert line in lines, f"{page.name} says that it prints {line!r}; it prints:\n{done.stdout}"
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages() if examples.is_tutorial(page)])
+def test_a_tutorial_goes_as_it_says_from_step_to_step(page: Page, server: Server, keys: examples.Keys) -> None:
+    examples.follow(page, server.url, keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "```console\n$ .venv/bin/python manage.py set_limit requests/minute 5 --dry-run\nDone.\n```",
+            "'Done.' is not",
+        ),
+        ("```console\n$ ls\n```", "x.md:4"),
+        ("```python\nprint(1)\n```\n\n<!-- prints -->\n```text\n2\n```", "prints:\n1\n"),
+        ("```python\nprint(1)\n```", "prints:\n1\n"),
+    ],
+)
+def test_a_step_of_a_tutorial_that_goes_otherwise_is_noticed(
+    tmp_path: Path, server: Server, keys: examples.Keys, text: str, told: str
+) -> None:
+    file = tmp_path / "x.md"
+    file.write_text(f"# X\n\n{text}\n")
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        examples.follow(replace(read(file), path=ROOT / file.name), server.url, keys)
 
 
 @with_python
@@ -42,6 +93,7 @@ def test_the_python_of_a_page_can_be_pasted_into_an_interpreter(page: Page) -> N
 
 @with_bash
 def test_the_curl_lines_of_a_page_work_as_pasted(page: Page, server: Server, keys: examples.Keys) -> None:
+    prepare(page)
     for block in examples.bash(page):
         place = f"{page.name}:{block.line}"
         code, statuses, output = examples.run_bash(block, server.url, keys)
@@ -64,7 +116,20 @@ def test_every_block_says_what_it_is(page: Page) -> None:
     assert not strange
 
 
-@pytest.mark.parametrize("name", ["README", "docs/chat", "docs/completions", "docs/embeddings", "docs/models"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README",
+        "docs/chat",
+        "docs/completions",
+        "docs/embeddings",
+        "docs/features-api",
+        "docs/models",
+        "docs/ofrep",
+        "docs/privacy",
+        "docs/sessions",
+    ],
+)
 def test_every_endpoint_has_examples_in_both(name: str) -> None:
     page = next(page for page in pages() if page.name == f"{name}.md")
     assert examples.python(page)

@@ -13,6 +13,7 @@ NOT_OURS = {"DJANGO_SETTINGS_MODULE", "TOKENIZERS_PARALLELISM"}
 # Defaults that are not written as a literal.
 COMPUTED = {
     "LUKHAS_DATA_DIR": "var",
+    "LUKHAS_JOURNAL_DIR": "var/journal",
     "TIKTOKEN_CACHE_DIR": "var/encodings",
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import AsyncRequestFactory, RequestFactory
 
-from lukhas_site.http.addresses import address_of, bucket, client_address, is_loopback, parsed
+from lukhas_site.http.addresses import address_of, bucket, client_address, is_loopback, parsed, truncated
 
 
 def scope(peer: str | None, *forwarded: str, **headers: str) -> dict[str, Any]:
@@ -82,3 +82,17 @@ def test_a_request_without_a_scope_is_believed_as_far_as_one_with_it(settings: A
     settings.LUKHAS_TRUSTED_PROXIES = ["10.0.0.0/8"]
     assert address_of(request) == "203.0.113.9"
     assert address_of(AsyncRequestFactory().get("/")) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_a_truncated_address_is_the_network_and_not_the_host(address: str, network: str) -> None:
+    assert truncated(address) == network

@@ -110,3 +110,49 @@ async def test_a_preflight_from_elsewhere_grants_nothing(site: Callable[..., Edg
 
 async def test_a_plain_options_request_reaches_the_application(site: Callable[..., Edge], ask: Ask) -> None:
     assert (await ask(site(HOME), "OPTIONS")).body == b"{}"
+
+
+# --- Origins that somebody else knows ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_pages(edge: Callable[..., Edge], settings: Any) -> Callable[..., Edge]:
+    """An edge whose pages of HOME may call what begins with /public/."""
+
+    async def pages() -> frozenset[bytes]:
+        return frozenset({HOME.encode()})
+
+    def make(*origins: str) -> Edge:
+        settings.LUKHAS_CORS_ALLOWED_ORIGINS = list(origins)
+        settings.LUKHAS_PUBLISHABLE_PATHS = ("/public/",)
+        return edge(app, pages=pages)
+
+    return make
+
+
+async def test_a_page_may_call_the_public_paths_and_no_others(with_pages: Callable[..., Edge], ask: Ask) -> None:
+    for path, admitted in (("/public/x", True), ("/public", False), ("/", False)):
+        for method, headers in (("GET", [("Origin", HOME)]), ("OPTIONS", preflight(HOME, "authorization"))):
+            answer = await ask(with_pages(), method, path, headers=headers)
+            assert answer.headers.get("access-control-allow-origin") == (HOME if admitted else None)
+            assert answer.headers.get("vary") == ("Origin" if path == "/public/x" else None)
+
+
+async def test_origins_of_the_setting_go_on_everywhere(with_pages: Callable[..., Edge], ask: Ask) -> None:
+    for path in ("/public/x", "/"):
+        for origin, admitted in (("https://other.example", True), ("https://evil.example", False)):
+            answer = await ask(with_pages("https://other.example"), path=path, headers=[("Origin", origin)])
+            assert answer.headers.get("access-control-allow-origin") == (origin if admitted else None)
+
+
+async def test_a_star_says_nothing_of_pages(with_pages: Callable[..., Edge], ask: Ask) -> None:
+    answer = await ask(with_pages("*"), path="/public/x", headers=[("Origin", HOME)])
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "vary" not in answer.headers
+
+
+async def test_an_edge_that_is_told_of_no_pages_admits_none(edge: Callable[..., Edge], ask: Ask, settings: Any) -> None:
+    settings.LUKHAS_PUBLISHABLE_PATHS = ("/public/",)
+    answer = await ask(edge(app), path="/public/x", headers=[("Origin", HOME)])
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["vary"] == "Origin"

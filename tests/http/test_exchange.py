@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
+import pytest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
+from lukhas_site.http import exchange
 from lukhas_site.http.exchange import KEY, begin, exchange_of
 
 
@@ -33,3 +35,10 @@ def test_a_request_without_an_edge_keeps_the_exchange_it_was_given(rf: RequestFa
     assert (exchange.method, exchange.path, exchange.organization) == ("POST", "/v1/x", "acme")
     assert exchange_of(Request(request)) is exchange
     assert exchange_of(rf.post("/v1/x")) is not exchange
+
+
+def test_ids_of_later_requests_sort_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((1_764_392_705_123_000_000, 1_764_392_705_124_000_000, 2_000_000_000_000_000_000))
+    monkeypatch.setattr(exchange, "time_ns", lambda: next(times))
+    ids = [begin("GET", "/").request_id for _ in range(3)]
+    assert ids == sorted(ids)

@@ -74,7 +74,7 @@ def test_each_address_behind_a_trusted_proxy_has_its_own_count(settings: Any, an
 def test_where_the_counts_are_lost_everybody_is_let_in(
     anonymous: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def lost(*_: Any) -> Any:
+    def lost(*_: Any, **__: Any) -> Any:
         raise error
 
     monkeypatch.setattr(guards, "count", lost)

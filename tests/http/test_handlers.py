@@ -24,7 +24,7 @@ from rest_framework.views import APIView
 
 from lukhas_site.http.edge import Edge
 from lukhas_site.http.exchange import exchange_of
-from lukhas_site.http.handler import ApiHandler, settle_memory
+from lukhas_site.http.handler import ApiHandler, _HangUp, settle_memory
 from lukhas_site.http.sse import EventStream
 from lukhas_site.http.views import AsyncAPIView
 
@@ -45,6 +45,13 @@ def event(name: str) -> threading.Event:
 class Open(AsyncAPIView):
     authentication_classes = []  # noqa: RUF012
     permission_classes = []  # noqa: RUF012
+
+
+class Rest(Open):
+    async def get(self, request: Any, rest: str) -> HttpResponse:
+        lean = SyncToAsync.thread_sensitive_context.get(None) is None
+        seen = {"rest": rest, "lean": lean, "route": request.resolver_match.route}
+        return HttpResponse(json.dumps(seen), content_type="application/json")
 
 
 class Mirror(Open):
@@ -157,6 +164,8 @@ urlpatterns = [
     path("pieces", pieces),
     path("items/<int:number>", Sync.as_view()),
     path("sync", Sync.as_view()),
+    path("below/<path:rest>", Rest.as_view()),
+    path("step/<str:rest>", Rest.as_view()),
 ]
 HOT = frozenset({"/mirror", "/crash", "/slow", "/stubborn", "/events", "/plain", "/pieces"})
 
@@ -198,6 +207,7 @@ def site(settings: Any) -> None:
     happened.clear()
     settings.ROOT_URLCONF = __name__
     settings.LUKHAS_HOT_PATHS = HOT
+    settings.LUKHAS_HOT_PREFIXES = ("/below/",)
     settings.LUKHAS_API_MIDDLEWARE = []
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": f"{__name__}.render"}
@@ -224,6 +234,17 @@ class TestRequests:
         answer = await ask(handler, "POST", "/mirror", headers=[HOST])
 
         assert json.loads(answer.body)["lean"] is lean
+
+    @pytest.mark.parametrize("rest", ["a", "a/b", "a b", "é", "below/"])
+    async def test_what_comes_after_a_hot_prefix_is_the_views(
+        self, handler: Edge, ask: Ask, lean: bool, rest: str
+    ) -> None:
+        answer = await ask(handler, path=f"/below/{rest}", headers=[HOST])
+
+        assert json.loads(answer.body) == {"rest": rest, "lean": lean, "route": "below/<path:rest>"}
+
+    async def test_a_hot_prefix_alone_is_no_path(self, handler: Edge, ask: Ask) -> None:
+        assert (await ask(handler, path="/below/", headers=[HOST])).status == 404
 
     async def test_a_body_in_pieces_is_whole(self, handler: Edge, ask: Ask) -> None:
         answer = await ask(
@@ -255,6 +276,17 @@ class TestRequests:
 
         assert answer.status == 400
         assert "Host header" in json.loads(answer.body)["problem"]
+
+    @pytest.mark.parametrize("path", ["/mirror", "/sync"])
+    async def test_however_many_hosts_are_ours_each_is_answered_and_no_other(
+        self, handler: Edge, ask: Ask, path: str, settings: Any
+    ) -> None:
+        settings.ALLOWED_HOSTS = [".localhost"]
+        for number in (*range(70), 0, 69):
+            host = ("Host", f"h{number}.localhost")
+            assert (await ask(handler, "POST", path, headers=[host, JSON], chunks=[b"{}"])).status == 200
+        evil = ("Host", "h0.localhost.evil.example")
+        assert (await ask(handler, "POST", path, headers=[evil, JSON], chunks=[b"{}"])).status == 400
 
     @pytest.mark.parametrize("path", ["/mirror", "/sync"])
     async def test_a_query_that_is_not_text_is_refused(self, handler: Edge, ask: Ask, path: str) -> None:
@@ -371,6 +403,17 @@ class TestSettings:
         with pytest.raises(ImproperlyConfigured, match="/sync"):
             ApiHandler()
 
+    @pytest.mark.parametrize("prefix", ["/step/", "/nowhere/", "/items/"])
+    def test_what_is_below_a_hot_prefix_must_be_one_async_view(self, settings: Any, prefix: str) -> None:
+        settings.LUKHAS_HOT_PREFIXES = (prefix,)
+        with pytest.raises(ImproperlyConfigured, match=prefix):
+            ApiHandler()
+
+    def test_the_view_below_a_hot_prefix_must_take_the_rest_of_the_path(self, settings: Any) -> None:
+        settings.LUKHAS_HOT_PREFIXES = ("/below/some/",)
+        with pytest.raises(ImproperlyConfigured, match="does not take the rest of the path"):
+            ApiHandler()
+
     @pytest.mark.parametrize(("name", "reason"), [("sync_middleware", "not async"), ("Hooked", "process_view")])
     def test_middleware_must_be_async_and_without_hooks(self, settings: Any, name: str, reason: str) -> None:
         settings.LUKHAS_API_MIDDLEWARE = [f"{__name__}.{name}"]
@@ -444,6 +487,23 @@ class TestHangingUp:
 
         assert answer.pieces[-1] == b""
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    async def test_what_was_made_for_a_slow_request_goes_when_it_ends_not_when_rings_are_looked_for(
+        self, handler: Edge, ask: Ask
+    ) -> None:
+        def listening() -> set[int]:
+            return {id(one) for one in gc.get_objects() if isinstance(one, _HangUp)}
+
+        gc.collect()
+        before = listening()  # of servers of other tests
+        gc.disable()
+        try:
+            await ask(handler, path="/events", headers=[HOST], query_string=b"slowly")
+            await asyncio.sleep(0)
+            left = listening() - before
+        finally:
+            gc.enable()
+        assert left == set()
 
     async def test_the_task_that_served_is_not_left_cancelled(self, handler: Edge, caller: Any) -> None:
         call = caller("POST", "/slow", headers=[HOST])

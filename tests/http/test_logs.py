@@ -52,6 +52,21 @@ def configured(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Confi
     structlog.configure(**before)  # loggers that are in use already hold on to what they were configured with
 
 
+def test_a_line_says_when_to_the_microsecond_whatever_the_second(
+    configured: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = configured("INFO", "json")
+    for at in (1_700_000_000_000_001_999, 1_700_000_000_999_999_999, 1_700_000_001_000_000_000):
+        monkeypatch.setattr(logs, "time_ns", lambda at=at: at)
+        structlog.get_logger().info("request")
+
+    assert [line["timestamp"] for line in stderr.objects] == [
+        "2023-11-14T22:13:20.000001Z",
+        "2023-11-14T22:13:20.999999Z",
+        "2023-11-14T22:13:21.000000Z",
+    ]
+
+
 def test_a_line_of_ours_is_a_json_object(configured: Configure) -> None:
     stderr = configured("INFO", "json")
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from lukhas_site.http import sse
 from lukhas_site.http.handler import ApiHandler
-from lukhas_site.http.sse import PING, EventStream
+from lukhas_site.http.problems import ServerStopping
+from lukhas_site.http.sse import PING, EventStream, Open
 
 
 class Source:
@@ -152,3 +154,18 @@ async def test_the_pace_is_the_settings_where_none_is_asked_for(settings: Any) -
     settings.LUKHAS_STREAM_PING_SECONDS = 0.02
 
     assert await pings_during(await EventStream.start(Source(b"1", None).events, on_error=told), 0.1) >= 1
+
+
+async def test_when_the_process_ends_a_stream_that_waits_says_so_and_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Open()
+    monkeypatch.setattr(sse, "opened", opened)
+    source = Source(b"data: 1\n\n", None)
+    stream = await EventStream.start(source.events, on_error=told)
+    listening = asyncio.create_task(listen(stream))
+    await asyncio.sleep(0)
+    assert opened.streams == {stream}
+    opened.end()
+    assert await listening == [b"data: 1\n\n", told(ServerStopping())]
+    assert source.closed
+    assert opened.streams == set()
+    opened.end()  # nobody is left to be told

@@ -5,11 +5,12 @@ user's, and pytest-postgresql is told of it; else it starts one itself.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ class Running:
     template_dbname: None = None
 
 
+def run_on(data: Path, *command: str) -> int:
+    """Runs a program of PostgreSQL on the directory of a server, as whom the server runs. Returns its exit status."""
+    user = [] if os.geteuid() else ["runuser", "-u", OTHER_USER, "--"]
+    whole = [*user, str(BIN / command[0]), "-D", str(data), *command[1:]]
+    return subprocess.run(whole, cwd=data.parent, check=False, stdout=subprocess.DEVNULL).returncode
+
+
 @pytest.fixture(scope="session")
 def postgresql_of_another_user() -> Iterator[Running]:
     """A server that runs as OTHER_USER, for tests that run as root."""
@@ -46,8 +54,7 @@ def postgresql_of_another_user() -> Iterator[Running]:
     port = free_port()
 
     def run(*command: str) -> int:
-        as_other = ["runuser", "-u", OTHER_USER, "--", str(BIN / command[0]), "-D", str(place / "data"), *command[1:]]
-        return subprocess.run(as_other, cwd=place, check=False, stdout=subprocess.DEVNULL).returncode
+        return run_on(place / "data", *command)
 
     assert run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync") == 0
     options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{place}'"
@@ -79,6 +86,18 @@ class Database:
         with closing(psycopg.connect(self.url())) as connection, connection.transaction():
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The whole server is ended at once, as by a crash, and started again after the block, as it was before."""
+        data = Path(self.execute("SHOW data_directory")[0][0])
+        options = shlex.split((data / "postmaster.opts").read_text())[1:]
+        assert run_on(data, "pg_ctl", "stop", "-m", "immediate") == 0
+        try:
+            yield
+        finally:
+            started = run_on(data, "pg_ctl", "start", "-w", "-l", str(data / "log"), "-o", shlex.join(options))
+            assert started == 0
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,18 @@
 """The ASGI application: who answers what, and what its start and its end do."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
 
+from accounts.limits.keeper import Keeper
+from analytics import intake, usage
+from analytics.visits import deriving
 from api.backends import registry
+from lukhas_site import roof
 from lukhas_site.loading import Loader
 from lukhas_site.roof import Roof
 
@@ -65,9 +70,45 @@ class Life:
         await asyncio.wait_for(self.answered.wait(), 10)
 
 
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> Keeper:
+    """What watches spending in a life of its own: the one of this process may be at work for another test's server."""
+    keeper = Keeper(lambda: None, "alerts")
+    monkeypatch.setattr(roof.watch, "keeper", keeper)
+    return keeper
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch) -> Keeper:
+    """What tells of exposures, likewise."""
+    keeper = Keeper(lambda: None, "exposures")
+    monkeypatch.setattr(roof.exposures, "keeper", keeper)
+    return keeper
+
+
+@pytest.fixture
+def guarding(monkeypatch: pytest.MonkeyPatch) -> Keeper:
+    """What looks at rollouts, likewise."""
+    keeper = Keeper(lambda: None, "rollouts")
+    monkeypatch.setattr(roof.guarding, "keeper", keeper)
+    return keeper
+
+
+@pytest.fixture
+def others_go_on() -> Iterator[None]:
+    """What this process does beside serving, for another test's server, goes on when a life in it has ended."""
+    known = ((usage.keeper, usage.start), (intake.keeper, intake.start), (deriving.keeper, deriving.keeper.start))
+    at_work = [start for keeper, start in known if keeper.started]
+    yield
+    for start in at_work:
+        start()
+
+
+@pytest.mark.usefixtures("others_go_on")
 async def test_a_start_completes_at_once_and_an_end_stops_the_loading_and_closes_what_is_open(
-    database: None, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
+    database: None, monkeypatch: pytest.MonkeyPatch, settings: Any, watching: Keeper, telling: Keeper,
+    guarding: Keeper,
+) -> None:  # fmt: skip
     settings.LUKHAS_PRELOAD_MODELS = True
     began = asyncio.Event()
     ended: list[str] = []
@@ -86,20 +127,31 @@ async def test_a_start_completes_at_once_and_an_end_stops_the_loading_and_closes
     await life.tell("startup")
     assert life.sent == ["lifespan.startup.complete"]
     await asyncio.wait_for(began.wait(), 5)
+    assert watching.started
+    assert guarding.started
+    telling.start()
     await life.tell("shutdown")
     assert life.sent[1:] == ["lifespan.shutdown.complete"]
     await life.task
     assert ended == ["loading"]
+    assert not watching.started
+    assert not telling.started
+    assert not guarding.started
     assert registry._instances == {}
 
 
-async def test_nothing_is_loaded_at_the_start_where_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("others_go_on")
+async def test_nothing_is_loaded_and_no_rollout_guarded_at_the_start_where_that_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch, watching: Keeper, telling: Keeper, guarding: Keeper
+) -> None:
+    monkeypatch.setattr(settings, "LUKHAS_ROLLOUT_KEEPER", False)
     assert settings.LUKHAS_PRELOAD_MODELS is False
     monkeypatch.setattr(registry, "_instances", {})
-    roof = Roof()
-    life = Life(roof)
+    application = Roof()
+    life = Life(application)
     await life.tell("startup")
-    assert roof.loading is None
+    assert application.loading is None
+    assert not guarding.started
     await life.tell("shutdown")
     await life.task
     assert life.sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -61,8 +61,8 @@ def test_rows_that_must_not_be_are_refused_by_the_database_itself(site: Installa
     site.bootstrap()
     site.manage("create_api_key", "another")
     postgresql.execute(
-        "INSERT INTO accounts_project (public_id, name, organization_id, is_default, created_at) "
-        "SELECT 'proj_other', 'Other', id, FALSE, now() FROM accounts_organization"
+        "INSERT INTO accounts_project (public_id, name, organization_id, is_default, created_at, data_retention) "
+        "SELECT 'proj_other', 'Other', id, FALSE, now(), 'organization_default' FROM accounts_organization"
     )
     before = everything(postgresql)
     for statement, error in VIOLATIONS.items():

@@ -72,6 +72,15 @@ def test_a_machine_with_everything_runs_everything(tmp_path: Path, monkeypatch: 
     assert run.left_out() == []
 
 
+def test_modules_are_kept_compiled_also_where_the_environment_says_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("LUKHAS_LANE", "tests")
+    environment = run.environment_of_the_run()
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert environment["LUKHAS_LANE"] == "tests"
+    assert environment["COVERAGE_FILE"]
+
+
 @pytest.mark.parametrize(
     ("name", "needed"),
     [

@@ -1,8 +1,11 @@
 """`manage.py serve`."""
 
+import json
 import signal
 import socket
+import sqlite3
 import threading
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -74,6 +77,27 @@ def test_it_answers_and_on_sigterm_ends_its_streams_before_itself(install: Insta
     assert "Application shutdown complete." in log
     assert "Traceback" not in log
     assert log.count('"event":"request"') == log.count('"path":'), "one line a request, and no other access log"
+
+
+def test_a_stream_that_takes_longer_than_the_grace_ends_with_an_error_and_is_on_the_books(install: Install) -> None:
+    site = install(LUKHAS_ECHO_CHUNK_SECONDS="0.5", LUKHAS_GRACE_SECONDS="1")
+    key = site.bootstrap()
+    with site.serve() as served:
+        heard: list[str] = []
+        listening = threading.Thread(target=stream, args=(served, key, heard))
+        listening.start()
+        eventually(lambda: len(heard) > 2, 20, "the stream has begun")
+        assert served.stop(signal.SIGTERM) == -signal.SIGTERM
+        listening.join()
+        log = served.log.read_text()
+    error = json.loads(heard[-1].removeprefix("data: "))["error"]
+    assert (error["type"], error["code"]) == ("service_unavailable_error", "server_stopping")
+    assert "Traceback" not in log
+    assert "graceful shutdown exceeded" not in log
+    with closing(sqlite3.connect(site.data / "lukhas.sqlite3")) as database:
+        books = database.execute("SELECT status, error_code, output_tokens FROM analytics_usagerecord").fetchall()
+    assert [(status, code) for status, code, _ in books] == [(503, "server_stopping")]
+    assert books[0][2] > 0
 
 
 def test_ctrl_c_ends_it_without_a_traceback(install: Install) -> None:

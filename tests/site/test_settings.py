@@ -193,3 +193,43 @@ def test_a_database_url_that_cannot_be_read_is_refused_without_being_quoted(env:
     with pytest.raises(ImproperlyConfigured, match="percent-encoded") as caught:
         env.database("postgres://ann@db:hush/x")
     assert "hush" not in str(caught.value)
+
+
+# --- Mail ------------------------------------------------------------------------------------------------------
+
+MAIL = ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS")
+
+
+def test_without_a_mail_server_mail_is_written_to_the_output(tmp_path: Path) -> None:
+    values = shown(tmp_path, *MAIL, "EMAIL_USE_SSL", "EMAIL_TIMEOUT", "DEFAULT_FROM_EMAIL", "EMAIL_FILE_PATH")
+    assert values["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+    assert (values["EMAIL_USE_TLS"], values["EMAIL_USE_SSL"], values["EMAIL_TIMEOUT"]) == (False, False, 10)
+    assert (values["DEFAULT_FROM_EMAIL"], values["EMAIL_FILE_PATH"]) == ("lukhas@localhost", None)
+
+
+def test_a_url_names_the_mail_server(tmp_path: Path) -> None:
+    url = "smtp+tls://us%40er:p%2Fw@mail.example.com"
+    values = shown(tmp_path, *MAIL, "SERVER_EMAIL", EMAIL_URL=url, LUKHAS_MAIL_FROM="LUKHAS <a@example.com>")
+    assert [values[name] for name in MAIL] == [
+        "django.core.mail.backends.smtp.EmailBackend",
+        "mail.example.com",
+        587,
+        "us@er",
+        "p/w",
+        True,
+    ]
+    assert values["SERVER_EMAIL"] == "LUKHAS <a@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("smtp://", 25), ("smtp://h:2525", 2525), ("smtps://h", 587), ("smtp+ssl://h", 465)]
+)
+def test_a_mail_server_listens_on_the_usual_port_unless_told(url: str, port: int) -> None:
+    assert Environment().mail(url)["EMAIL_PORT"] == port
+
+
+@pytest.mark.parametrize("url", ["", "mail.example.com", "gopher://user:secret@h", "smtp://user:secret@h:port"])
+def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must be a URL") as raised:
+        Environment().mail(url)
+    assert "secret" not in str(raised.value)

@@ -1,4 +1,8 @@
-"""The tests of everything that is kept in the database, once more on PostgreSQL."""
+"""The tests of everything that is kept in the database, once more on PostgreSQL.
+
+Those of analytics are measured, for much of it is only PostgreSQL's; of the others that is measured by modules of their
+own.
+"""
 
 import os
 import subprocess
@@ -6,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.measuring import unmeasured_environment
 from tests.processes import ROOT
 from tests.site.cluster_postgres import Database
 
@@ -13,12 +18,53 @@ API = (
     "test_add_model",
     "test_add_upstream",
     "test_alias_model",
+    "test_import_models",
     "test_bootstrap",
+    "test_beginnings",
     "test_catalog",
     "test_catalog_admin",
+    "test_deployments",
+    "test_add_deployment",
+    "test_set_fallbacks",
+    "test_allow_models",
+    "test_permissions_admin",
+    "test_misfits",
+    "test_rollouts",
     "organization/test_lists",
     "organization/test_audit_logs",
     "organization/test_service_accounts",
+    "organization/test_spend_alerts",
+    "organization/test_users",
+    "organization/test_project_users",
+    "organization/test_roles",
+    "organization/test_invites",
+)
+FEATURES = (
+    "test_models",
+    "test_changes",
+    "test_ruleset",
+    "test_exposures",
+    "test_raw_exposures",
+    "test_flag_showing",
+    "test_flag_changing",
+    "test_flag_transferring",
+    "test_ofrep_flags",
+    "test_protection",
+    "test_ramps",
+    "test_admin_environments",
+    "test_admin_flag_history",
+    "test_admin_flag_kill",
+    "test_admin_flag_list",
+    "test_admin_flag_overtaken",
+    "test_admin_flag_page",
+    "test_admin_flag_states",
+    "test_sparklines",
+    "api/test_list",
+    "api/test_update",
+    "api/test_history",
+    "api/test_restore",
+    "test_ofrep_events",
+    "test_streams",
 )
 # Those of SQLite's way of locking, and those that start servers of their own.
 APART = (
@@ -28,12 +74,30 @@ APART = (
 )
 
 
-@pytest.mark.timeout(600)
-def test_accounts_and_the_catalog_do_on_postgresql_what_they_do_on_sqlite(postgresql: Database) -> None:
+def some(part: str, names: tuple[str, ...]) -> list[str]:
+    """The files of these tests of a part."""
+    return [f"tests/{part}/{name}.py" for name in names]
+
+
+MEASURED = ("analytics",)
+SUITES = {
+    "accounts": lambda: ["tests/accounts"],
+    "analytics": lambda: ["tests/analytics"],
+    "api": lambda: some("api", API),
+    "features": lambda: some("features", FEATURES),
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("suite", SUITES)
+def test_what_is_kept_in_the_database_does_on_postgresql_what_it_does_on_sqlite(
+    postgresql: Database, suite: str
+) -> None:
+    environment = os.environ if suite in MEASURED else unmeasured_environment()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/accounts", *APART, *(f"tests/api/{name}.py" for name in API)],
+        [sys.executable, "-m", "pytest", *APART, *SUITES[suite]()],
         cwd=ROOT,
-        env={**os.environ, "LUKHAS_TESTS_DATABASE_URL": postgresql.url()},
+        env={**environment, "LUKHAS_TESTS_DATABASE_URL": postgresql.url()},
         capture_output=True,
         text=True,
         check=False,

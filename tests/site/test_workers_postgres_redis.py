@@ -32,9 +32,11 @@ class Line:
         self._connection.connect()
         self._connection.auto_open = 0
 
-    def ask(self, key: str, **body: Any) -> tuple[int, dict[str, Any]]:
+    def ask(self, key: str, idempotency_key: str = "", **body: Any) -> tuple[int, dict[str, Any]]:
         """Status and body of GET /v1/models, or of a chat with `body`."""
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
         if body:
             self._connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
         else:
@@ -87,6 +89,8 @@ def test_several_workers_serve_the_official_sdk_and_agree_within_seconds(site: I
         with lines_to_each(served, key) as lines:
             assert [line.ask(leaves)[0] for line in lines] == [200] * WORKERS
             agree_on_an_alias(site, lines, key)
+            agree_on_an_answer(lines, key)
+            agree_on_metrics(served, lines)
             agree_on_a_revocation(site, lines, leaves)
             assert [line.ask(key)[0] for line in lines] == [200] * WORKERS, "another key went with it"
         checks = served.readiness()["checks"]
@@ -124,6 +128,23 @@ def agree_on_an_alias(site: Installation, lines: list[Line], key: str) -> None:
         for line in lines:
             eventually(lambda line=line, target=target: line.ask(key, **hello)[1].get("model") == target, 10, target)
         assert time.monotonic() - moved < ALIAS_SEEN_WITHIN
+
+
+def agree_on_an_answer(lines: list[Line], key: str) -> None:
+    """What one worker answered under an Idempotency-Key, each answers."""
+    hello = {"model": "lukhas-echo-1", "messages": [{"role": "user", "content": "hello"}]}
+    assert len({line.ask(key, "once", **hello)[1]["id"] for line in lines}) == 1
+
+
+def agree_on_metrics(served: Served, lines: list[Line]) -> None:
+    """Whichever worker is asked tells what all of them counted, those five seconds ago that are not asked."""
+    counted = re.compile(r'lukhas_inference_requests_total\{model="second-echo",status="200",upstream="echo"\} (\S+)')
+
+    def told() -> float:
+        found = counted.search(served.get("/metrics").text)
+        return float(found[1]) if found else 0.0
+
+    eventually(lambda: told() >= len(lines), 20, "what each worker counted is told")
 
 
 def agree_on_a_revocation(site: Installation, lines: list[Line], key: str) -> None:

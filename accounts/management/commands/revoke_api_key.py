@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from accounts import keys
 from accounts.audit.commands import AuditedCommand
-from accounts.models import ApiKey
+from accounts.management.keys import find_key, named
 
 
 class Command(AuditedCommand):
@@ -18,7 +17,7 @@ class Command(AuditedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = find_key(options["key"])
-        subject = f"{key.public_id} {key} of {key.owner}"
+        subject = named(key)
         if key.revoked_at is not None:
             self.stdout.write(f"{subject} has been revoked since {key.revoked_at:%Y-%m-%d %H:%M} UTC.")
         elif options["dry_run"]:
@@ -26,12 +25,3 @@ class Command(AuditedCommand):
         else:
             key.revoke()
             self.stdout.write(f"{subject} is revoked.")
-
-
-def find_key(text: str) -> ApiKey:
-    """Returns the key with this id or this text. Raises CommandError, which does not repeat `text`: it may be a key."""
-    found = ApiKey.objects.with_owners()
-    key = found.filter(public_id=text).first() or found.filter(digest__in=keys.digests(text)).first()
-    if key is None:
-        raise CommandError(f"There is no key {keys.masked(text)}: give its id (key_…) or the whole key.")
-    return key

@@ -14,15 +14,16 @@ from accounts.audit.commands import AuditedCommand
 from accounts.bootstrap import ensure_defaults
 from accounts.models import ApiKey, Role, ServiceAccount, User
 from api.bootstrap import ensure_catalog
+from features.bootstrap import ensure_environment
 
 KEY_NAME = "default"
 
 
 class Command(AuditedCommand):
     help = (
-        "Migrate the database, collect the static files, make the default organisation, project and embedded models "
-        "where they are missing, and, where there is no API key at all, a first one, printed this once. Running it "
-        "again changes and discloses nothing."
+        "Migrate the database, collect the static files, make the default organisation, project, environment and "
+        "embedded models where they are missing, and, where there is no API key at all, a first one, printed this "
+        "once. Running it again changes and discloses nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,6 +33,7 @@ class Command(AuditedCommand):
         call_command("migrate", interactive=False, verbosity=0)
         collect_static()
         with transaction.atomic():
+            ensure_environment()
             ensure_catalog()
             token = ensure_key()
         if token:

@@ -44,11 +44,6 @@ def redacted(key: ApiKey) -> str:
     return f"{key.prefix}...{key.last_four}"
 
 
-def name_of(user: User) -> str:
-    """A user's name, or the e-mail of one who has none."""
-    return user.get_full_name() or user.email
-
-
 def project_key_object(key: ApiKey) -> dict[str, Any]:
     """`ProjectApiKey` of a key that was read with its owner and roles."""
     return {
@@ -78,7 +73,7 @@ def _project_owner(key: ApiKey) -> dict[str, Any]:
     shown = {
         "id": owner.public_id,
         "email": owner.email,
-        "name": name_of(owner),
+        "name": owner.get_full_name(),
         "created_at": seconds(owner.date_joined),
         "role": PROJECT_USERS.show(role) if role else NO_ROLE,
     }
@@ -117,7 +112,7 @@ def _admin_owner(key: ApiKey) -> dict[str, Any]:
         "type": "user",
         "object": "organization.user",
         "id": owner.public_id,
-        "name": name_of(owner),
+        "name": owner.get_full_name(),
         "created_at": seconds(owner.date_joined),
         "role": USERS.show(role) if role else NO_ROLE,
     }

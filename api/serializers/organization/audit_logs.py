@@ -6,17 +6,18 @@ The wire shows less than is recorded: of a change, what the specification has a 
 from collections.abc import Callable
 from typing import Any
 
+from accounts.audit.searching import Filters
 from accounts.models import AuditEvent
-from accounts.roles import known
-from accounts.vocabulary import SERVICE_ACCOUNTS
-from api.administration.audit_logs import Filters
-from api.administration.rate_limits import rate_limit_id
+from accounts.publicids import rate_limit_id
+from accounts.roles import Role, known
+from accounts.vocabulary import INVITES, SERVICE_ACCOUNTS
 from api.exceptions import UnsupportedValue
 from api.serializers.organization.limits import NAMES
 from api.serializers.organization.queries import Parameters, moment
 from api.serializers.organization.times import seconds
 
 Details = Callable[[AuditEvent], dict[str, Any]]
+KEY = "key_"
 
 
 def parse_filters(query: Parameters) -> Filters:
@@ -58,10 +59,11 @@ def audit_log_object(event: AuditEvent) -> dict[str, Any]:
 
 
 def _actor(event: AuditEvent) -> dict[str, Any] | None:
-    """A key of the API, or somebody's session on the staff pages. The specification knows no others: commands, and
-    code that runs by itself, are shown as nobody."""
+    """A key of the API, or somebody's session: in the API, on the staff pages, or on the page that accepts an invite.
+    The specification knows no others: commands, and code that runs by itself, are shown as nobody."""
     user = {"id": event.actor_id, "email": event.actor_name}
-    if event.source == "admin":
+    by_key = event.key_id.startswith(KEY) or event.actor_kind != "user"
+    if event.source in ("admin", "page") or (event.source == "api" and not by_key):
         return {"type": "session", "session": {"user": user, "ip_address": event.address}}
     if event.source != "api":
         return None
@@ -124,11 +126,21 @@ def _member(details: Details) -> Details:
 
 
 def _assignment(event: AuditEvent) -> dict[str, Any]:
+    row = event.after or event.before or {}
     return {
         "id": event.target_id,
+        **({"principal_id": row["user"]} if "user" in row else {}),
         "principal_type": "user",
         "resource_type": "project",
         "resource_id": event.project_id,
+    }
+
+
+def _invite(event: AuditEvent) -> dict[str, Any]:
+    sent = event.after or {}
+    return {
+        "id": event.target_id,
+        "data": {"email": sent.get("email"), "role": INVITES.show(known(sent.get("role")) or Role.VIEWER)},
     }
 
 
@@ -146,6 +158,7 @@ def _rate_limit(event: AuditEvent) -> dict[str, Any]:
 DETAILS: dict[str, Details] = {
     "api_key.created": _data(scopes="scopes"),
     "api_key.updated": _changes(scopes="scopes"),
+    "invite.sent": _invite,
     "login.succeeded": _nothing,
     "login.failed": _nothing,
     "logout.succeeded": _nothing,

@@ -1,6 +1,10 @@
 """Bodies of the Admin API: every field is checked, and one that nobody knows is refused by name."""
 
+from functools import cached_property
 from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from accounts.scopes import ADMIN_SCOPES, DEFAULT_SCOPES, unknown
 from api.exceptions import InvalidValue, UnknownParameter, UnsupportedParameter
@@ -18,9 +22,19 @@ class Body(SparseSerializer):
     """A JSON object of the fields declared, and no others.
 
     `unsupported` are fields of the specification that mean nothing here; null is no different from leaving them out.
+    `within` is the place, with a dot, of an object that is itself a field: errors name the place in the whole body.
     """
 
     unsupported: ClassVar[frozenset[str]] = frozenset()
+    within: ClassVar[str] = ""
+
+    @cached_property
+    def fields(self) -> Any:
+        """Under their names, each knowing its place."""
+        fields = super().fields
+        for name, field in fields.items():
+            field.field_name = f"{self.within}{name}"
+        return fields
 
     def parse(self, body: dict[str, Any]) -> dict[str, Any]:
         """The values that were sent and are not null. Raises what is wrong with them."""
@@ -31,7 +45,7 @@ class Body(SparseSerializer):
                         name, f"Unsupported parameter: '{name}' is not supported by this server."
                     )
             elif name not in self.fields:
-                raise UnknownParameter(name[:64])
+                raise UnknownParameter(f"{self.within}{name[:64]}")
         return {name: value for name, value in self.run_validation(body).items() if value is not None}
 
 
@@ -77,6 +91,34 @@ class Texts(Array):
                     code="invalid_type",
                 )
         return items
+
+
+class Printable(Text):
+    """A text of characters that can be printed."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.isprintable():
+            raise InvalidValue(f"Invalid '{self.param}': characters that can be printed only.", param=self.param)
+        return text
+
+
+class MailAddresses(Texts):
+    """E-mail addresses, each once."""
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        addresses = super().to_internal_value(data)
+        known: set[str] = set()
+        for at, address in enumerate(addresses):
+            param = f"{self.param}[{at}]"
+            try:
+                validate_email(address)
+            except ValidationError as error:
+                raise InvalidValue(f"Invalid '{param}': not an e-mail address.", param=param) from error
+            if address.lower() in known:
+                raise InvalidValue(f"Invalid '{param}': this address is there already.", param=param)
+            known.add(address.lower())
+        return addresses
 
 
 class Scopes(Texts):

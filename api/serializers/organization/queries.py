@@ -65,11 +65,19 @@ class Parameters:
         return text
 
     def cursor(
-        self, *, ordered: bool = False, newest_first: bool = False, before: bool = False, limit: int = 20
+        self,
+        *,
+        ordered: bool = False,
+        newest_first: bool = False,
+        before: bool = False,
+        limit: int = 20,
+        least: int = 1,
+        most: int = MOST,
     ) -> Cursor:
         """Where a list is to be read. `ordered` says that the caller chooses in which order, `newest_first` how it is
-        otherwise, and `before` that it can be read backwards."""
-        asked = self.integer("limit", 1, MOST)
+        otherwise, and `before` that it can be read backwards. `limit` is how long a page is unless told, within `least`
+        and `most`."""
+        asked = self.integer("limit", least, most)
         usual = "desc" if newest_first else "asc"
         chosen = self.choice("order", ("asc", "desc"), usual) if ordered else usual
         return Cursor(

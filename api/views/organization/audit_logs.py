@@ -5,7 +5,8 @@ from typing import ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.administration.audit_logs import all_events_of, events_of
+from accounts.audit.searching import all_events_of
+from api.administration.audit_logs import events_of
 from api.pagination import page
 from api.schema import organization as documented
 from api.serializers.organization.audit_logs import audit_log_object, parse_filters

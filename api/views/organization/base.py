@@ -5,8 +5,6 @@ from typing import Any, ClassVar, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -20,14 +18,7 @@ from api.exceptions import UnsupportedEndpoint
 from api.serializers.organization.queries import Parameters
 from lukhas_site.http.bodies import parse_json
 from lukhas_site.http.exchange import exchange_of
-
-
-class OnlyJson(BaseContentNegotiation):
-    """Every answer is JSON, whatever a caller would rather have."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
-        renderer: BaseRenderer = renderers[0]
-        return renderer, str(renderer.media_type)
+from lukhas_site.http.negotiation import OnlyJson
 
 
 class OrganizationView(APIView):
@@ -35,10 +26,12 @@ class OrganizationView(APIView):
 
     `actions` names, for each method, what its caller's role must allow: an action of `accounts.roles.ACTIONS`. Whoever
     comes here with `admin.*` is at least an admin of the organisation, and so has that role in all its projects.
+    `unsupported` are methods that the specification has for this path and this server has not.
     """
 
     required_scope: ClassVar[str] = "admin.*"
     actions: ClassVar[Mapping[str, str]] = {}
+    unsupported: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = OnlyJson
     http_method_names = ["get", "head", "post", "delete"]  # noqa: RUF012 - Django declares a list
 
@@ -49,6 +42,12 @@ class OrganizationView(APIView):
         action = self.actions.get(method)  # None where the method is not answered at all
         if action is not None and not allowed(self.caller.role, action):
             raise ScopeMissing((action,))
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Raises UnsupportedEndpoint, or, for a method that nobody knows here, MethodNotAllowed."""
+        if (request.method or "").lower() in self.unsupported:
+            raise UnsupportedEndpoint(request.method or "", request.path)
+        return super().http_method_not_allowed(request, *args, **kwargs)
 
     @property
     def caller(self) -> Principal:
@@ -81,7 +80,7 @@ class OrganizationView(APIView):
 
 
 class UnsupportedView(OrganizationView):
-    """Everything else under /v1/organization: of the specification or not, it is not here."""
+    """Everything else under /v1/organization and /v1/projects: of the specification or not, it is not here."""
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]  # noqa: RUF012 - likewise
     schema = None

@@ -1,5 +1,7 @@
 """`manage.py serve`: the production server, uvicorn with uvloop and httptools."""
 
+from contextlib import nullcontext
+from math import ceil
 from typing import Any
 
 import uvicorn
@@ -9,8 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from lukhas_site.environment import POSTGRESQL
+from lukhas_site.metrics.sharing import shared
 
-GRACE_SECONDS = 30
+LAST_SECONDS = 5
+"""After the time of grace: for streams to send their last event, before what still runs is cut."""
 # Longer than clients keep a connection they are done with (the OpenAI SDK: 5 s): who closes last loses no request.
 KEEP_ALIVE_SECONDS = 75
 
@@ -37,11 +41,16 @@ class Command(BaseCommand):
             call_command("bootstrap", port=options["port"], stdout=self.stdout)
             connection.close()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # empty without `bootstrap`, but no cause to complain
+        with shared() if workers > 1 else nullcontext():
+            self.run(options)
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Serves until it is told to stop."""
         uvicorn.run(
             "lukhas_site.asgi:application",
             host=options["host"],
             port=options["port"],
-            workers=workers,
+            workers=options["workers"],
             loop="uvloop",
             http="httptools",
             lifespan="on",
@@ -49,7 +58,7 @@ class Command(BaseCommand):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=ceil(settings.LUKHAS_GRACE_SECONDS) + LAST_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
 

@@ -9,8 +9,9 @@ import openai
 import pytest
 
 from accounts.bootstrap import ensure_defaults
-from accounts.models import ApiKey, Membership, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Invite, Membership, Organization, Project, ServiceAccount, SpendAlert, User
 from accounts.roles import Role
+from tests.beginnings import Beginnings
 from tests.serving import Server
 
 
@@ -21,11 +22,15 @@ class World:
     organization: Organization
     project: Project
     owner: User
+    member: User
     account: ServiceAccount
     key: ApiKey
     token: str
     admin_key: ApiKey
     admin_token: str
+    organization_alert: SpendAlert
+    project_alert: SpendAlert
+    invite: Invite
 
     def admin(self, role: Role = Role.OWNER, **fields: Any) -> str:
         """The text of a new admin key of a new user with this role."""
@@ -41,24 +46,48 @@ def furnish(organization: Organization, name: str) -> World:
     """An organisation's objects, beside its default project."""
     owner = User.objects.create_user(f"owner-{name}", f"owner@{name}.example.com", first_name="Ada", last_name=name)
     Membership.objects.create(user=owner, organization=organization, role=Role.OWNER)
+    member = User.objects.create_user(f"member-{name}", f"member@{name}.example.com")
+    Membership.objects.create(user=member, organization=organization, role=Role.MEMBER)
     project = Project.objects.create(organization=organization, name=f"{name} search")
     account = ServiceAccount.objects.create(project=project, name="indexer")
     key, token = ApiKey.issue(name="k1", organization=organization, project=project, service_account=account)
     admin_key, admin_token = ApiKey.issue(name="a1", organization=organization, user=owner, is_admin=True)
-    return World(organization, project, owner, account, key, token, admin_key, admin_token)
+    alerts = [
+        SpendAlert.objects.create(**scope, threshold=25, recipients=[f"alerts@{name}.example.com"])
+        for scope in ({"organization": organization}, {"project": project})
+    ]
+    invite = Invite.issue(organization, f"guest@{name}.example.com", Role.VIEWER)[0]
+    people = (owner, member)
+    return World(organization, project, *people, account, key, token, admin_key, admin_token, *alerts, invite)
 
 
 @pytest.fixture
-def world(database: None) -> World:
-    return furnish(ensure_defaults()[0], "ours")
+def world(database: None, beginnings: Beginnings) -> World:
+    return beginnings.begin("ours", lambda: furnish(ensure_defaults()[0], "ours"))
 
 
 @pytest.fixture
-def elsewhere(database: None) -> World:
+def elsewhere(database: None, beginnings: Beginnings) -> World:
     """Another organisation on the same server."""
-    organization = Organization.objects.create(slug="elsewhere", name="Elsewhere")
-    Project.objects.create(organization=organization, name="Default project", is_default=True)
-    return furnish(organization, "theirs")
+
+    def make() -> World:
+        organization = Organization.objects.create(slug="elsewhere", name="Elsewhere")
+        Project.objects.create(organization=organization, name="Default project", is_default=True)
+        return furnish(organization, "theirs")
+
+    return beginnings.begin("theirs", make)
+
+
+def absolute(path: str) -> str:
+    """A path of the Admin API from the root: what does not begin with /v1 is below /v1/organization."""
+    return path if path.startswith("/v1/") else f"/v1/organization{path}"
+
+
+class AdminClient(httpx.Client):
+    """Its paths are those that `absolute` takes."""
+
+    def build_request(self, method: str, url: httpx.URL | str, **rest: Any) -> httpx.Request:
+        return super().build_request(method, absolute(str(url)), **rest)
 
 
 Http = Callable[[str], httpx.Client]
@@ -71,7 +100,7 @@ def http(server: Server) -> Iterator[Http]:
 
     def make(token: str) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        clients.append(httpx.Client(base_url=f"{server.url}/v1/organization", headers=headers, timeout=30))
+        clients.append(AdminClient(base_url=server.url, headers=headers, timeout=30))
         return clients[-1]
 
     yield make

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, ProjectMembership, ServiceAccount, User
 from accounts.roles import Role
+from accounts.uses import uses
 from tests.api.organization.conftest import Sdk, World, error_of
 
 
@@ -47,6 +48,7 @@ def test_when_a_key_was_used_and_when_it_expires_is_told(admin: openai.OpenAI, m
     expiry = timezone.now() + timedelta(hours=1)
     ApiKey.objects.filter(pk=world.key.pk).update(expires_at=expiry)
     make_sdk(api_key=world.token).models.list()
+    uses.flush()
     key = admin.admin.organization.projects.api_keys.retrieve(world.key.public_id, project_id=world.project.public_id)
     assert key.expires_at == int(expiry.timestamp())
     assert key.last_used_at is not None

@@ -10,11 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.memo import callers
-from accounts.models import ApiKey, Membership, Project, ServiceAccount, User
+from accounts.models import ApiKey, Invite, Membership, Project, ProjectMembership, ServiceAccount, SpendAlert, User
 from accounts.roles import Role
 from api.models import Model, Upstream
 from api.pagination import Cursor, page_of
-from tests.api.organization.conftest import World, error_of
+from tests.api.organization.conftest import World, absolute, error_of
 from tests.api.organization.endpoints import path
 
 SIZE = 5
@@ -45,6 +45,26 @@ def add_models(world: World, at: int) -> None:
     Model.objects.create(model_id=f"m{at}", upstream=Upstream.objects.get(name="echo"))
 
 
+def add_alerts(world: World, at: int) -> None:
+    for scope in ({"organization": world.organization}, {"project": world.project}):
+        SpendAlert.objects.create(**scope, threshold=at, recipients=["finance@example.com"])
+
+
+def add_users(world: World, at: int) -> None:
+    ApiKey.issue(name=f"k{at}", organization=world.organization, project=world.project, user=member(world, f"u{at}"))
+
+
+def add_project_users(world: World, at: int) -> None:
+    membership = Membership.objects.get(user=member(world, f"u{at}"))
+    ProjectMembership.objects.create(membership=membership, project=world.project, role=Role.VIEWER)
+
+
+def add_invites(world: World, at: int) -> None:
+    Invite.issue(
+        world.organization, f"i{at}@example.com", Role.VIEWER, [{"id": world.project.public_id, "role": "member"}]
+    )
+
+
 def member(world: World, name: str) -> User:
     user = User.objects.create_user(name, f"{name}@example.com")
     Membership.objects.create(user=user, organization=world.organization, role=Role.OWNER)
@@ -54,14 +74,19 @@ def member(world: World, name: str) -> User:
 Add = Callable[[World, int], None]
 LISTS: dict[str, tuple[Add, int]] = {
     "projects": (add_projects, 1),
+    "users": (add_users, 1),
+    "invites": (add_invites, 1),
+    "project-users": (add_project_users, 2),
     "service-accounts": (add_accounts, 2),
     "project-api-keys": (add_keys, 2),
     "admin-api-keys": (add_admin_keys, 1),
     "audit-logs": (add_projects, 1),
-    "rate-limits": (add_models, 5),
+    "organization-spend-alerts": (add_alerts, 2),
+    "project-spend-alerts": (add_alerts, 2),
+    "rate-limits": (add_models, 7),
 }
 """How each grows, and how many queries a page takes, however long it is: for the project, the list, and, for rate
-limits, the three of the catalog."""
+limits, the five of the catalog; for alerts, what they are of."""
 every_list = pytest.mark.parametrize("name", LISTS)
 
 
@@ -85,7 +110,7 @@ def ids_of(page: dict[str, Any]) -> list[str]:
 def test_a_list_is_read_page_by_page_without_gap_or_repetition(name: str, api: httpx.Client, grown: World) -> None:
     url = path(name, grown)
     whole = ids_of(api.get(url, params={"limit": 100}).json())
-    assert len(whole) > SIZE
+    assert len(whole) >= SIZE
     found: list[str] = []
     after = ""
     for _ in range(len(whole)):
@@ -99,7 +124,7 @@ def test_a_list_is_read_page_by_page_without_gap_or_repetition(name: str, api: h
     assert (ids_of(end), end["has_more"]) == ([], False)
 
 
-@pytest.mark.parametrize("name", ["audit-logs", "rate-limits"])
+@pytest.mark.parametrize("name", ["audit-logs", "rate-limits", "organization-spend-alerts", "project-spend-alerts"])
 def test_a_list_is_read_backwards(name: str, api: httpx.Client, grown: World) -> None:
     url = path(name, grown)
     whole = ids_of(api.get(url, params={"limit": 100}).json())
@@ -152,9 +177,14 @@ def test_what_is_no_page_is_refused_by_name(name: str, api: httpx.Client, world:
 def test_an_object_of_another_list_is_no_cursor(name: str, api: httpx.Client, world: World, elsewhere: World) -> None:
     theirs = {
         "projects": elsewhere.project.public_id,
+        "users": elsewhere.member.public_id,
+        "invites": elsewhere.invite.public_id,
+        "project-users": elsewhere.member.public_id,
         "service-accounts": elsewhere.account.public_id,
         "project-api-keys": elsewhere.key.public_id,
         "admin-api-keys": elsewhere.admin_key.public_id,
+        "organization-spend-alerts": world.project_alert.public_id,
+        "project-spend-alerts": elsewhere.project_alert.public_id,
     }
     cursor = theirs.get(name, world.organization.public_id)
     assert error_of(api.get(path(name, world), params={"after": cursor}), 400)["code"] == "invalid_value"
@@ -163,7 +193,7 @@ def test_an_object_of_another_list_is_no_cursor(name: str, api: httpx.Client, wo
 @every_list
 def test_a_list_costs_the_same_queries_however_long_it_is(name: str, world: World) -> None:
     client = Client(headers={"Authorization": f"Bearer {world.admin_token}"})
-    url = f"/v1/organization{path(name, world)}?limit=100"
+    url = f"{absolute(path(name, world))}?limit=100"
     add, expected = LISTS[name]
     for round in range(2):
         for at in range(SIZE * round, SIZE * (round + 1)):

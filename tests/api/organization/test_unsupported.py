@@ -4,23 +4,24 @@ import httpx
 import openai
 import pytest
 
-from tests.api.organization.conftest import Http, World, error_of
+from tests.api.organization.conftest import Http, World, absolute, error_of
 
 PATHS = [
     "/groups",
     "/certificates",
     "/certificates/activate",
-    "/roles",
-    "/users",
-    "/invites/invite_1",
-    "/spend_alerts",
-    "/usage/completions",
-    "/costs",
-    "/data_retention",
+    "/groups/group_1/roles",
+    "/users/user_1/roles/role_1/more",
+    "/v1/projects/proj_1/groups/group_1/roles",
+    "/v1/projects/proj_1",
+    "/v1/projects/",
+    "/invites/invite_1/resend",
+    "/usage",
+    "/usage/completions/today",
+    "/usage/videos",
+    "/costs/today",
     "/external_keys",
     "/workload_identity_providers",
-    "/projects/proj_1/users",
-    "/projects/proj_1/spend_alerts",
     "/projects/proj_1/hosted_tool_permissions",
     "/projects/proj_1/archive/now",
     "/nothing/of/the/kind",
@@ -33,13 +34,20 @@ PATHS = [
 def test_every_other_path_is_said_not_to_be_supported(api: httpx.Client, path: str) -> None:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         error = error_of(api.request(method, path, json={}), 404)
-        assert error["message"] == f"{method} /v1/organization{path} is not supported by this server."
+        assert error["message"] == f"{method} {absolute(path)} is not supported by this server."
         assert error["code"] is None
 
 
 def test_the_sdk_is_told_so_too(admin: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="is not supported by this server"):
-        admin.admin.organization.groups.list()
+    organization = admin.admin.organization
+    for call in (
+        organization.groups.list,
+        lambda: organization.roles.create(permissions=["project.read"], role_name="reader"),
+        lambda: organization.roles.delete("role_1"),
+        lambda: organization.projects.roles.update("role_1", project_id="proj_1", role_name="reader"),
+    ):
+        with pytest.raises(openai.NotFoundError, match="is not supported by this server"):
+            call()
 
 
 def test_whoever_may_not_administer_is_told_that_first(http: Http, world: World) -> None:

@@ -1,0 +1,1 @@
+"""What analytics has stored, taken out as CSV or JSON Lines."""

@@ -1,0 +1,1 @@
+"""What analytics answers under /api/analytics."""

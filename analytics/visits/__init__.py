@@ -1,0 +1,1 @@
+"""Visits, derived from events."""
