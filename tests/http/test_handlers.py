@@ -492,7 +492,7 @@ class TestHangingUp:
         self, handler: Edge, ask: Ask
     ) -> None:
         def listening() -> set[int]:
-            return {id(one) for one in gc.get_objects() if isinstance(one, _HangUp)}
+            return {id(one) for one in gc.get_objects() if type(one) is _HangUp}
 
         gc.collect()
         before = listening()  # of servers of other tests
