@@ -30,6 +30,8 @@ from lukhas_site.http.problems import EXPECTED
 from lukhas_site.http.sse import EventStream
 
 VARIANT_HEADER = "x-lukhas-variant"
+END = b"\n\n"
+"""What each event of a stream ends with, and has nowhere else."""
 ENDPOINTS = {capability: f"/v1/{path}" for capability, path in routing.ENDPOINTS.items()}
 
 
@@ -149,8 +151,8 @@ async def _stream(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> HttpR
 
 
 async def _recorded(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> AsyncGenerator[bytes]:
-    """The events; what they used is on record before the last of them, or what took its place, is passed on. The span
-    of the answer lasts as long as they do."""
+    """The events, one or several at a time; what they used is on record before the last of them, or what took its
+    place, is passed on. The span of the answer lasts as long as they do."""
     passed_on = 0
     try:
         with inference_span(work.request, work.call):
@@ -163,7 +165,7 @@ async def _recorded(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> Asy
                                 await usage.journal.committed()
                             elif not passed_on:
                                 work.begun()
-                            passed_on += 1
+                            passed_on += event.count(END)
                             yield event
                         work.end(passed_on or None)
                 except APIError as error:

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import uvicorn
 
+from lukhas_site.http.connections import Connection
+from lukhas_site.management.commands.serve import KEEP_ALIVE_SECONDS
+
 
 class Server:
     """`with Server(application) as url`: serves on a free loopback port until the block ends."""
@@ -18,13 +21,14 @@ class Server:
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             lifespan=lifespan,
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         self.uvicorn = uvicorn.Server(config)
         self.thread = threading.Thread(target=self._run, name="server", daemon=True)

@@ -73,14 +73,14 @@ class UpstreamBackend(Backend):
                 while not ended:
                     if found is None:
                         raise unusable("the stream broke off", call, again=True)
-                    for data in found:
-                        if data.strip() == DONE:
-                            ended = True
-                            yield b"data: [DONE]\n\n"
-                            break
-                        event = passed_on(data, call, include_usage=request.include_usage)
-                        if event is not None:
-                            yield event
+                    block = passed_on(found, call, include_usage=request.include_usage)
+                    if block.content:
+                        yield block.content
+                    if block.wrong is not None:
+                        raise block.wrong
+                    ended = block.ended
+                    if ended:
+                        yield b"data: [DONE]\n\n"
                     else:
                         found = await events.read(response.content, call)
                         if time.monotonic() > until:

@@ -1,10 +1,13 @@
 """An upstream's server-sent events (WHATWG HTML, 9.2), taken apart as they arrive, and passed on."""
 
+from typing import NamedTuple
+
 from aiohttp import StreamReader
 
 from api.backends.base import Call
 from api.backends.upstream_answers import note, parse, renamed
 from api.backends.upstream_errors import unusable
+from api.exceptions import APIError
 
 DONE = b"[DONE]"
 MAX_EVENT_BYTES = 4 * 1024 * 1024
@@ -52,14 +55,31 @@ class Events:
         return found
 
 
-def passed_on(data: bytes, call: Call, *, include_usage: bool) -> bytes | None:
-    """The event to send for the data of one of the upstream's: the same under the catalog's model id.
+class Block(NamedTuple):
+    """What is sent on of one block of an upstream's: its events in one piece, each ended by an empty line. `ended` where
+    the stream did, and `wrong` what stands in the place of the next event."""
 
-    None for the chunk that tells the usage, unless the caller asked for it. `"usage": null` on other chunks stays: it
-    says nothing that is not so. Raises `UpstreamError` for what is no JSON object, and what an error in it stands for.
+    content: bytes
+    ended: bool = False
+    wrong: APIError | None = None
+
+
+def passed_on(found: list[bytes], call: Call, *, include_usage: bool) -> Block:
+    """What to send for the data of these events: the same under the catalog's model id. Together, because a server that
+    has fallen behind gets many at a time, and catches up.
+
+    Without the chunk that tells the usage, unless the caller asked for it. `"usage": null` on other chunks stays: it
+    says nothing that is not so. What is no JSON object is wrong, and so is an error in it.
     """
-    chunk = parse(data, call)
-    note(chunk, call)
-    if not include_usage and chunk.get("usage") and not chunk.get("choices"):
-        return None
-    return b"data: %b\n\n" % renamed(data, chunk, call)
+    events = []
+    for data in found:
+        if data.strip() == DONE:
+            return Block(b"".join(events), ended=True)
+        try:
+            chunk = parse(data, call)
+        except APIError as error:
+            return Block(b"".join(events), wrong=error)
+        note(chunk, call)
+        if include_usage or not chunk.get("usage") or chunk.get("choices"):
+            events.append(b"data: %b\n\n" % renamed(data, chunk, call))
+    return Block(b"".join(events))

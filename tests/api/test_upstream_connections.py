@@ -11,7 +11,7 @@ from api.backends.upstream import UpstreamBackend
 from api.backends.upstream_connections import _Pool
 from api.catalog import Limits
 from api.exceptions import UpstreamTimeout
-from tests.api.upstreams import call_to, chat_request
+from tests.api.upstreams import call_to, chat_request, events_of
 from tests.mock_upstream import MockUpstream
 
 
@@ -99,8 +99,8 @@ async def test_who_waits_longer_than_the_upstream_is_allowed_gets_a_timeout(
         nonlocal passed_on
         if not stream:
             await upstream_backend.chat(chat_request(), call)
-        async for _ in upstream_backend.stream_chat(chat_request(stream=True), call):
-            passed_on += 1
+        async for piece in upstream_backend.stream_chat(chat_request(stream=True), call):
+            passed_on += len(events_of(piece))
 
     started = time.monotonic()
     with pytest.raises(UpstreamTimeout):

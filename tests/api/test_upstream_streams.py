@@ -13,7 +13,7 @@ from api.backends.base import Usage
 from api.backends.upstream import UpstreamBackend
 from api.backends.upstream_stream import Events
 from api.exceptions import APIError, UpstreamError
-from tests.api.upstreams import call_to, chat_request, completion_request
+from tests.api.upstreams import call_to, chat_request, completion_request, events_of
 from tests.mock_upstream import MockUpstream
 
 CHUNK = b'{"id":"c","model":"upstream-model","choices":[{"index":0,"delta":{"content":"%b"}}]}'
@@ -21,7 +21,16 @@ DONE = b"data: [DONE]\n\n"
 
 
 async def all_of(events: AsyncGenerator[bytes]) -> list[bytes]:
-    return [event async for event in events]
+    return events_of(*[piece async for piece in events])
+
+
+async def until_wrong(events: AsyncGenerator[bytes]) -> tuple[list[bytes], APIError]:
+    """The events that came, and what came instead of the next."""
+    came: list[bytes] = []
+    with pytest.raises(APIError) as caught:
+        async for piece in events:
+            came += events_of(piece)
+    return came, caught.value
 
 
 def chunk_of(event: bytes) -> dict[str, object]:
@@ -170,16 +179,32 @@ async def test_an_upstream_that_goes_on_after_done_is_hung_up_on(
     await asyncio.to_thread(upstream.wait_for_hang_up, 2)
 
 
+async def test_events_that_come_together_are_passed_on_together_and_done_by_itself(
+    upstream: MockUpstream, upstream_backend: UpstreamBackend
+) -> None:
+    event = b"data: %b\n\n" % (CHUNK % b"x")
+    upstream.stream([event * 3 + DONE])
+    pieces = [piece async for piece in upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream))]
+    assert pieces == [event.replace(b"upstream-model", b"catalog-model") * 3, DONE]
+
+
+async def test_what_came_together_with_an_error_is_passed_on_before_it(
+    upstream: MockUpstream, upstream_backend: UpstreamBackend
+) -> None:
+    event = b"data: %b\n\n" % (CHUNK % b"x")
+    upstream.stream([event * 2 + b'data: {"error":{"message":"m"}}\n\n' + event])
+    came, error = await until_wrong(upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream)))
+    assert (len(came), error.message) == (2, "m")
+
+
 @pytest.mark.parametrize("mode", ["cut", "reset"])
 async def test_a_stream_that_breaks_off_is_an_error_after_what_came(
     upstream: MockUpstream, upstream_backend: UpstreamBackend, mode: str
 ) -> None:
     upstream.mode = mode
-    events = upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream))
-    assert chunk_of(await anext(events))["model"] == "catalog-model"
-    await anext(events)
-    with pytest.raises(UpstreamError):
-        await anext(events)
+    came, error = await until_wrong(upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream)))
+    assert [chunk_of(event)["model"] for event in came] == ["catalog-model"] * 2
+    assert isinstance(error, UpstreamError)
 
 
 async def test_an_error_within_the_stream_is_passed_on_and_ends_it(
@@ -187,11 +212,9 @@ async def test_an_error_within_the_stream_is_passed_on_and_ends_it(
 ) -> None:
     upstream.mode = "error-mid"
     events = upstream_backend.stream_chat(chat_request(stream=True), call_to(upstream))
-    await anext(events)
-    await anext(events)
-    with pytest.raises(UpstreamError) as caught:
-        await anext(events)
-    error = caught.value
+    came, error = await until_wrong(events)
+    assert len(came) == 2
+    assert isinstance(error, UpstreamError)
     assert (error.message, error.type, error.param, error.code) == ("Out of memory.", "server_error", None, "oom")
     assert await anext(events, None) is None
 

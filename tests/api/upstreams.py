@@ -42,3 +42,9 @@ def completion_request(**body: Any) -> CompletionRequest:
 def embedding_request(**body: Any) -> EmbeddingRequest:
     """As the embeddings serializer would make it of this body."""
     return EmbeddingRequest(model="asked-for", inputs=("Hi",), body={"model": "asked-for", "input": ["Hi"], **body})
+
+
+def events_of(*pieces: bytes) -> list[bytes]:
+    """The events that a backend gave in these pieces, which hold whole ones only."""
+    assert all(piece.endswith(b"\n\n") for piece in pieces)
+    return [event + b"\n\n" for piece in pieces for event in piece.split(b"\n\n")[:-1]]

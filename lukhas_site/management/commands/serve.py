@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from lukhas_site.environment import POSTGRESQL
+from lukhas_site.http.connections import Connection
 from lukhas_site.metrics.sharing import shared
 
 LAST_SECONDS = 5
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             port=options["port"],
             workers=options["workers"],
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             lifespan="on",
             log_config=None,
             access_log=False,
