@@ -14,7 +14,7 @@ from api.backends.base import Backend, Call
 from api.backends.upstream_answers import answer, embeddings_answer
 from api.backends.upstream_connections import FAILURES, Connections, Lane
 from api.backends.upstream_errors import refused, unreachable, unusable
-from api.backends.upstream_stream import DONE, Events, passed_on
+from api.backends.upstream_stream import Events, passed_on
 from api.defaults import merged
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
 

@@ -56,8 +56,8 @@ class Events:
 
 
 class Block(NamedTuple):
-    """What is sent on of one block of an upstream's: its events in one piece, each ended by an empty line. `ended` where
-    the stream did, and `wrong` what stands in the place of the next event."""
+    """What is sent on of one block of an upstream's: its events in one piece. `ended` where the stream did, and `wrong`
+    what stands in the place of the next event."""
 
     content: bytes
     ended: bool = False

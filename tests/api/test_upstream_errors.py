@@ -14,7 +14,7 @@ from api.backends.base import Call
 from api.backends.upstream import UpstreamBackend
 from api.backends.upstream_errors import refused
 from api.exceptions import APIError, UpstreamError, UpstreamTimeout
-from tests.api.upstreams import call_to, chat_request, embedding_request, events_of
+from tests.api.upstreams import call_to, chat_request, embedding_request, until_wrong
 from tests.mock_upstream import MockUpstream
 
 
@@ -277,11 +277,8 @@ async def test_a_stream_that_falls_silent_is_a_timeout_in_the_middle(
     settings.LUKHAS_UPSTREAM_READ_SECONDS = 0.2
     upstream.mode = "stall"
     backend = UpstreamBackend()
-    came: list[bytes] = []
-    with pytest.raises(UpstreamTimeout):
-        async for piece in backend.stream_chat(chat_request(stream=True), call_to(upstream)):
-            came += events_of(piece)
-    assert len(came) == 2
+    came, error = await until_wrong(backend.stream_chat(chat_request(stream=True), call_to(upstream)))
+    assert (len(came), type(error)) == (2, UpstreamTimeout)
     await backend.close()
 
 

@@ -13,7 +13,7 @@ from api.backends.base import Usage
 from api.backends.upstream import UpstreamBackend
 from api.backends.upstream_stream import Events
 from api.exceptions import APIError, UpstreamError
-from tests.api.upstreams import call_to, chat_request, completion_request, events_of
+from tests.api.upstreams import call_to, chat_request, completion_request, events_of, until_wrong
 from tests.mock_upstream import MockUpstream
 
 CHUNK = b'{"id":"c","model":"upstream-model","choices":[{"index":0,"delta":{"content":"%b"}}]}'
@@ -22,15 +22,6 @@ DONE = b"data: [DONE]\n\n"
 
 async def all_of(events: AsyncGenerator[bytes]) -> list[bytes]:
     return events_of(*[piece async for piece in events])
-
-
-async def until_wrong(events: AsyncGenerator[bytes]) -> tuple[list[bytes], APIError]:
-    """The events that came, and what came instead of the next."""
-    came: list[bytes] = []
-    with pytest.raises(APIError) as caught:
-        async for piece in events:
-            came += events_of(piece)
-    return came, caught.value
 
 
 def chunk_of(event: bytes) -> dict[str, object]:

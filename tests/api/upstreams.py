@@ -1,9 +1,13 @@
 """What the tests of the upstream backend share: targets, requests and calls."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
+
+import pytest
 
 from api.backends.base import Call
 from api.catalog import Target
+from api.exceptions import APIError
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from tests.mock_upstream import MODEL, MockUpstream
 
@@ -48,3 +52,16 @@ def events_of(*pieces: bytes) -> list[bytes]:
     """The events that a backend gave in these pieces, which hold whole ones only."""
     assert all(piece.endswith(b"\n\n") for piece in pieces)
     return [event + b"\n\n" for piece in pieces for event in piece.split(b"\n\n")[:-1]]
+
+
+async def until_wrong(pieces: AsyncGenerator[bytes]) -> tuple[list[bytes], APIError]:
+    """The events of a stream, and what came instead of the next one."""
+    came: list[bytes] = []
+
+    async def listen() -> None:
+        async for piece in pieces:
+            came.extend(events_of(piece))
+
+    with pytest.raises(APIError) as caught:
+        await listen()
+    return came, caught.value
