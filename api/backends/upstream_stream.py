@@ -71,7 +71,7 @@ def passed_on(found: list[bytes], call: Call, *, include_usage: bool) -> Block:
     Without the chunk that tells the usage, unless the caller asked for it. `"usage": null` on other chunks stays: it
     says nothing that is not so. What is no JSON object is wrong, and so is an error in it.
     """
-    events = []
+    events: list[bytes] = []
     for data in found:
         if data.strip() == DONE:
             return Block(b"".join(events), ended=True)
