@@ -14,3 +14,5 @@ COMPLETIONS = frozenset(
 )
 
 EMBEDDINGS = frozenset("dimensions encoding_format input model user".split())
+
+MODERATIONS = frozenset("input model".split())

@@ -1,4 +1,5 @@
-"""OpenAI's answer objects, made from deltas: chat.completion, chat.completion.chunk, text_completion and embeddings.
+"""OpenAI's answer objects, made from deltas: chat.completion, chat.completion.chunk, text_completion, embeddings
+and moderations.
 
 The shapes are those of OpenAI's specification. Keys that the specification marks required are always there, also when
 null: `logprobs` on every choice, `refusal` on every message.
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from api.engines.moderation import flags
+
 if TYPE_CHECKING:
-    from api.backends.base import Delta, TextDelta, Usage, Vectors
+    from api.backends.base import Delta, Judgements, TextDelta, Usage, Vectors
 
 DONE = b"data: [DONE]\n\n"
 
 
 def new_id(prefix: str) -> str:
-    """A fresh opaque id, `chatcmpl-…` or `cmpl-…`."""
+    """A fresh opaque id, `chatcmpl-…`, `cmpl-…` or `modr-…`."""
     return f"{prefix}-{secrets.token_hex(14)}"
 
 
@@ -226,3 +229,19 @@ def embeddings(vectors: Vectors, *, model: str, encoding_format: str) -> bytes:
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def moderation(judgements: Judgements, *, id: str, model: str) -> bytes:
+    """The answer of POST /v1/moderations as JSON, of inputs that were texts alone."""
+    results = []
+    for scores in judgements.scores:
+        categories = flags(scores)
+        results.append(
+            {
+                "flagged": any(categories.values()),
+                "categories": categories,
+                "category_scores": scores,
+                "category_applied_input_types": dict.fromkeys(scores, ["text"]),
+            }
+        )
+    return orjson.dumps({"id": id, "model": model, "results": results})

@@ -6,7 +6,7 @@ for upstreams, to which unknown fields go through untouched.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 JSONObject = Mapping[str, Any]
 
@@ -101,9 +101,22 @@ class EmbeddingRequest:
     body: JSONObject
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+    stream: ClassVar[bool] = False
 
 
-Request = ChatRequest | CompletionRequest | EmbeddingRequest
+@dataclass(frozen=True, slots=True)
+class ModerationRequest:
+    """POST /v1/moderations, validated. Each input is judged as one, and has its texts; `images` are the paths of the
+    images among them (`input[1]`)."""
+
+    model: str
+    inputs: tuple[tuple[str, ...], ...]
+    body: JSONObject
+    images: tuple[str, ...] = ()
+    stream: ClassVar[bool] = False
+
+
+Request = ChatRequest | CompletionRequest | EmbeddingRequest | ModerationRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.catalog import Target
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Rollout
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,20 @@ class Vectors:
     input_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """The scores of each input by category, from 0 to 1, in the order of the inputs; and tokens used."""
+
+    scores: list[dict[str, float]]
+    input_tokens: int
+
+
 class Backend(ABC):
     """Answers validated requests. Every method raises the exceptions of `api.errors` for what goes wrong.
 
-    `chat`, `complete` and `embed` return the JSON body of the answer. `stream_chat` and `stream_complete` yield
-    whole server-sent events (`data: …\\n\\n`), one or several at a time, and at last `data: [DONE]\\n\\n` by itself.
-    A failure before the first event is raised when the first event is asked for, so that it can still become a
+    `chat`, `complete`, `embed` and `moderate` return the JSON body of the answer. `stream_chat` and `stream_complete`
+    yield whole server-sent events (`data: …\\n\\n`), one or several at a time, and at last `data: [DONE]\\n\\n` by
+    itself. A failure before the first event is raised when the first event is asked for, so that it can still become a
     status. Cancelling the task, or closing the generator, frees the model at once.
     """
 
@@ -136,3 +144,6 @@ class Backend(ABC):
 
     @abstractmethod
     async def embed(self, request: EmbeddingRequest, call: Call) -> bytes: ...
+
+    @abstractmethod
+    async def moderate(self, request: ModerationRequest, call: Call) -> bytes: ...

@@ -65,19 +65,21 @@ class EmbeddedEmbeddingsBackend(LocalBackend):
         return "fp_minilm"
 
     async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
-        texts = await texts_of(request, call.target)
+        pieces = await self.pieces_of(await texts_of(request, call.target))
+        cut, counts = windows(pieces)
+        rows = await self.batcher.submit(cut)
+        return Vectors(join(rows, cut, counts), sum(map(len, pieces)))
+
+    async def pieces_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """The word pieces of each text. Raises InputTooLong and TooManyTokens."""
         try:
             if self.loaded and sum(map(len, texts)) <= INLINE_CHARACTERS:
-                pieces = self.model.tokenise(texts)
-            else:
-                pieces = await asyncio.to_thread(self.model.tokenise, texts)
+                return self.model.tokenise(texts)
+            return await asyncio.to_thread(self.model.tokenise, texts)
         except TextTooLong as error:
             raise InputTooLong(MAX_PIECES, error.pieces, exact=error.exact) from error
         except TooManyPieces as error:
             raise TooManyTokens(MAX_REQUEST_PIECES, error.pieces, exact=False) from error
-        cut, counts = windows(pieces)
-        rows = await self.batcher.submit(cut)
-        return Vectors(join(rows, cut, counts), sum(map(len, pieces)))
 
     def chat_deltas(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta]:
         self._refuse()

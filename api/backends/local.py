@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import orjson
 
 from api import rendering
-from api.backends.base import Backend, Call, Delta, TextDelta, Usage, Vectors
+from api.backends.base import Backend, Call, Delta, Judgements, TextDelta, Usage, Vectors
 from api.exceptions import InvalidValue, UnknownParameter, UnsupportedParameter, UnsupportedValue
-from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
+from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS, MODERATIONS
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject, ModerationRequest
 
 MOST_CHOICES = 2_048
 """Choices of one legacy completion: each prompt has `n` of them."""
@@ -47,6 +47,10 @@ class LocalBackend(Backend):
     @abstractmethod
     async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
         """The embeddings of all inputs, in their order."""
+
+    async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
+        """The scores of all inputs, in their order. A model that judges nothing need not say so."""
+        raise UnsupportedValue("This model does not moderate.", param="model")
 
     async def chat(self, request: ChatRequest, call: Call) -> bytes:
         self._refuse_chat(request.body)
@@ -97,6 +101,19 @@ class LocalBackend(Backend):
         vectors = await self.vectors(request, call)
         call.usage = Usage(vectors.input_tokens)
         return rendering.embeddings(vectors, model=call.target.model, encoding_format=request.encoding_format)
+
+    async def moderate(self, request: ModerationRequest, call: Call) -> bytes:
+        refuse_others(request.body, MODERATIONS, MODERATIONS)
+        for path in request.images:
+            raise UnsupportedValue(
+                "Unsupported value: 'image_url' is not supported with this model. Supported values are: 'text'.",
+                param=f"{path}.type",
+            )
+        call.attempts += 1
+        judgements = await self.judgements(request, call)
+        call.usage = Usage(judgements.input_tokens)
+        call.response_id = rendering.new_id("modr")
+        return rendering.moderation(judgements, id=call.response_id, model=call.target.model)
 
     def _refuse_chat(self, body: JSONObject) -> None:
         refuse_others(body, CHAT, self.CHAT_PARAMETERS)

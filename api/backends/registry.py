@@ -9,6 +9,7 @@ BACKENDS = {
     "openai": "api.backends.upstream.UpstreamBackend",
     "embedded-chat": "api.backends.embedded_chat.EmbeddedChatBackend",
     "embedded-embeddings": "api.backends.embedded_embeddings.EmbeddedEmbeddingsBackend",
+    "embedded-moderation": "api.backends.embedded_moderation.EmbeddedModerationBackend",
     "echo": "api.backends.echo.EchoBackend",
 }
 

@@ -16,7 +16,7 @@ from api.backends.upstream_connections import FAILURES, Connections, Lane
 from api.backends.upstream_errors import refused, unreachable, unusable
 from api.backends.upstream_stream import Events, passed_on
 from api.defaults import merged
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject, ModerationRequest
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -39,6 +39,9 @@ class UpstreamBackend(Backend):
 
     async def embed(self, request: EmbeddingRequest, call: Call) -> bytes:
         return await self._whole("embeddings", request.body, call, embeddings_answer)
+
+    async def moderate(self, request: ModerationRequest, call: Call) -> bytes:
+        return await self._whole("moderations", request.body, call, answer)
 
     def stream_chat(self, request: ChatRequest, call: Call) -> AsyncGenerator[bytes]:
         return self._stream("chat/completions", request, call)

@@ -1,0 +1,84 @@
+"""The embedded moderation model behind the contract of a backend: the heuristic of `api.engines.moderation`.
+
+Texts wait in the queue of the embedding model, beside those that callers want embedded; one of at most 48 word pieces
+costs one embedding. `usage` counts word pieces, as embeddings do.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import NoReturn
+
+from api.backends import registry
+from api.backends.base import Call, Delta, Judgements, TextDelta, Vectors
+from api.backends.embedded_embeddings import EmbeddedEmbeddingsBackend
+from api.backends.local import LocalBackend
+from api.engines.minilm import slices
+from api.engines.moderation import Classifier, Scores, highest, segments
+from api.exceptions import InputTooLong, UnsupportedParameter
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest
+
+INLINE_SEGMENTS = 8
+"""Up to this many, comparing takes less than a change of threads is worth."""
+PART_CHARACTERS = 8_192
+"""A part of a text has no more word pieces than characters, and so is never too long for the tokeniser."""
+
+
+class EmbeddedModerationBackend(LocalBackend):
+    """Has no threads of its own: the embedding model's do the work, and LUKHAS_EMBED_QUEUE bounds what waits."""
+
+    def __init__(self) -> None:
+        embedder = registry.backend("embedded-embeddings")
+        assert isinstance(embedder, EmbeddedEmbeddingsBackend)
+        self.embedder = embedder
+        self.classifier = Classifier(embedder.model)
+
+    @property
+    def loaded(self) -> bool:
+        return self.classifier.loaded
+
+    def load(self) -> None:
+        self.classifier.load()
+
+    def fingerprint(self, call: Call) -> str:
+        return self.embedder.fingerprint(call)
+
+    async def judge(self, texts: Sequence[str], longest: int | None = None) -> Judgements:
+        """The scores of each text, and the word pieces of all. Raises InputTooLong for a text of more pieces than
+        `longest`, TooManyTokens for more than 300,000 of all texts, and Overloaded where the queue is full."""
+        if not self.loaded:
+            await asyncio.to_thread(self.load)
+        parts = [list(slices(text, PART_CHARACTERS)) for text in texts]
+        pieces = await self.embedder.pieces_of(list(chain.from_iterable(parts)))
+        ends = pairwise(accumulate(map(len, parts), initial=0))
+        whole = [list(chain.from_iterable(pieces[start:end])) for start, end in ends]
+        for each in whole:
+            if longest is not None and len(each) > longest:
+                raise InputTooLong(longest, len(each))
+        cut = [segments(each) for each in whole]
+        rows = await self.embedder.batcher.submit(list(chain.from_iterable(cut)))
+        spans = pairwise(accumulate(map(len, cut), initial=0))
+
+        def compare() -> list[Scores]:
+            return [self.classifier.scores(one, rows[start:end]) for one, (start, end) in zip(cut, spans, strict=True)]
+
+        scores = compare() if len(rows) <= INLINE_SEGMENTS else await asyncio.to_thread(compare)
+        return Judgements(scores, sum(map(len, whole)))
+
+    async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
+        judged = await self.judge([text for texts in request.inputs for text in texts], call.target.context_window)
+        ends = pairwise(accumulate(map(len, request.inputs), initial=0))
+        return Judgements([highest(judged.scores[start:end]) for start, end in ends], judged.input_tokens)
+
+    async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
+        self._refuse()
+
+    def chat_deltas(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta]:
+        self._refuse()
+
+    def completion_deltas(self, request: CompletionRequest, call: Call) -> AsyncGenerator[TextDelta]:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        """Reached only when staff say in the catalog that this model can do more."""
+        raise UnsupportedParameter("model", "This model only moderates.")
