@@ -60,10 +60,11 @@ class CatalogModelAdmin(TryingPage):
         "chat",
         "completions",
         "embeddings",
+        "moderations",
         "context_window",
         "created_at",
     )
-    list_filter = ("enabled", "upstream", "chat", "completions", "embeddings")
+    list_filter = ("enabled", "upstream", "chat", "completions", "embeddings", "moderations")
     list_select_related = ("upstream",)
     search_fields = ("model_id", "upstream_model", "upstream__name", "aliases__name")
     autocomplete_fields = ("upstream",)
@@ -75,7 +76,17 @@ class CatalogModelAdmin(TryingPage):
         ("Where it is", {"fields": ("upstream", "upstream_model", "weight")}),
         (
             "What it does",
-            {"fields": ("chat", "completions", "embeddings", "context_window", "encoding", "vector_space")},
+            {
+                "fields": (
+                    "chat",
+                    "completions",
+                    "embeddings",
+                    "moderations",
+                    "context_window",
+                    "encoding",
+                    "vector_space",
+                )
+            },
         ),
         ("What it is asked for", {"fields": ("default_parameters",)}),
         ("Prices", {"fields": ("input_price", "cached_input_price", "output_price")}),

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from api.models import Model, Upstream
+from api.models.catalog import is_name
 
 CHAT_CONTEXT = 2048
 """In tokens, for one request: the embedded engine's window divided among its slots."""
@@ -12,10 +13,12 @@ EMBEDDING_CONTEXT = 8192
 
 def ensure_catalog() -> None:
     """Makes the embedded upstreams and their models, each once: where there is an upstream of the kind, however it
-    was renamed or its models changed, nothing is touched. Whoever does not want a model disables it."""
+    was renamed or its models changed, nothing is touched; nor where staff had given a name of it to something of theirs
+    before it came with a new version. Whoever does not want a model disables it."""
     for upstream, model in fresh():
         with transaction.atomic():
-            if not Upstream.objects.filter(kind=upstream.kind).exists():
+            taken = is_name(model.model_id) or Upstream.objects.filter(name=upstream.name).exists()
+            if not taken and not Upstream.objects.filter(kind=upstream.kind).exists():
                 upstream.save()
                 model.save()
 
@@ -24,6 +27,7 @@ def fresh() -> list[tuple[Upstream, Model]]:
     """The embedded upstreams and the model of each, unsaved."""
     chat = Upstream(name="lukhas-chat", kind=Upstream.Kind.CHAT)
     embeddings = Upstream(name="lukhas-embeddings", kind=Upstream.Kind.EMBEDDINGS)
+    moderation = Upstream(name="lukhas-moderation", kind=Upstream.Kind.MODERATION)
     echo = Upstream(name="echo", kind=Upstream.Kind.ECHO)
     return [
         (chat, Model(model_id="lukhas-chat-1", upstream=chat, embeddings=False, context_window=CHAT_CONTEXT)),
@@ -36,6 +40,18 @@ def fresh() -> list[tuple[Upstream, Model]]:
                 completions=False,
                 context_window=EMBEDDING_CONTEXT,
                 vector_space="all-MiniLM-L6-v2",
+            ),
+        ),
+        (
+            moderation,
+            Model(
+                model_id="lukhas-moderation-1",
+                upstream=moderation,
+                chat=False,
+                completions=False,
+                embeddings=False,
+                moderations=True,
+                context_window=EMBEDDING_CONTEXT,
             ),
         ),
         (echo, Model(model_id="lukhas-echo-1", upstream=echo, vector_space="echo")),

@@ -50,8 +50,8 @@ class Target:
 
     `context_window` is in tokens, None when unknown; `encoding` names the tiktoken encoding that callers' token ids
     are in; `api_key_env` names the environment variable that holds the upstream's key; `capabilities` are among
-    `chat`, `completions` and `embeddings`; targets of one `vector_space`, if it has a name, give vectors that can be
-    compared. Prices are in micro-dollars per million tokens, and so whole and exact.
+    `chat`, `completions`, `embeddings` and `moderations`; targets of one `vector_space`, if it has a name, give vectors
+    that can be compared. Prices are in micro-dollars per million tokens, and so whole and exact.
 
     `defaults` are parameters that the caller may leave out, by the path of the upstream. `deployments` are the places
     where the model is reached beside this one; each is a target itself, and knows none. `weight` is this place's share

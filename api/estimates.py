@@ -9,9 +9,7 @@ from django.conf import settings
 
 from api.catalog import Target
 from api.defaults import most_tokens
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
-
-Request = ChatRequest | CompletionRequest | EmbeddingRequest
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject, ModerationRequest, Request
 
 BYTES_PER_TOKEN = 4
 MESSAGE_TOKENS = 4
@@ -32,6 +30,9 @@ def estimate(request: Request, target: Target) -> tuple[int, int]:
     """
     if isinstance(request, EmbeddingRequest):
         return sum(map(_tokens, request.inputs)), 0
+    if isinstance(request, ModerationRequest):
+        written = sum(_tokens(text) for texts in request.inputs for text in texts)
+        return written + len(request.images) * IMAGE_TOKENS, 0
     if isinstance(request, ChatRequest):
         prompt = _chat(request.messages) + _tools(request)
     else:
@@ -54,19 +55,30 @@ def most_cost(request: Request, target: Target, prompt: int, answer: int) -> int
     if not (target.input_price or target.output_price):
         return 0
     window = target.context_window
-    prompts = 1 if isinstance(request, ChatRequest) else len(_texts(request))
-    bounds = [] if window is None else [prompts * window]
-    if not isinstance(request, ChatRequest) or all(map(_is_text, request.messages)):
+    bounds = [] if window is None else [_prompts(request) * window]
+    if _is_written(request):
         bounds.append(len(orjson.dumps(request.body)) + TEMPLATE_TOKENS)
     most_prompt = max(prompt, min(bounds, default=0))
-    if isinstance(request, EmbeddingRequest):
+    if isinstance(request, EmbeddingRequest | ModerationRequest):
         return target.cost(most_prompt, 0)
     limits = [limit for limit in (_most(request, target), window) if limit is not None]
     return target.cost(most_prompt, max(answer, _answers(request) * min(limits, default=0)))
 
 
-def _texts(request: CompletionRequest | EmbeddingRequest) -> tuple[str | tuple[int, ...], ...]:
-    return request.inputs if isinstance(request, EmbeddingRequest) else request.prompts
+def _prompts(request: Request) -> int:
+    """How many texts are read, each as long as the context window at most; one image is no longer than that."""
+    if isinstance(request, ChatRequest):
+        return 1
+    if isinstance(request, ModerationRequest):
+        return sum(map(len, request.inputs)) + len(request.images)
+    return len(request.inputs if isinstance(request, EmbeddingRequest) else request.prompts)
+
+
+def _is_written(request: Request) -> bool:
+    """Whether all that is to be read is in the request as text."""
+    if isinstance(request, ChatRequest):
+        return all(map(_is_text, request.messages))
+    return not isinstance(request, ModerationRequest) or not request.images
 
 
 def _answers(request: ChatRequest | CompletionRequest) -> int:

@@ -22,7 +22,7 @@ from api.errors import render
 from api.exceptions import APIError
 from api.refusals import UpstreamsDown
 from api.rendering import DONE
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request, Rollout
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Request, Rollout
 from api.tracing import inference_span
 from api.work import Work, client_of
 from lukhas_site.http.exchange import Exchange
@@ -61,6 +61,14 @@ async def embed(
     """Answers POST /v1/embeddings."""
     work = await _begin(request, "embeddings", caller, exchange, headers)
     return await _whole(lambda: work.backend.embed(request, work.call), work)
+
+
+async def moderate(
+    request: ModerationRequest, caller: Principal, exchange: Exchange, headers: Mapping[str, Any]
+) -> HttpResponseBase:
+    """Answers POST /v1/moderations."""
+    work = await _begin(request, "moderations", caller, exchange, headers)
+    return await _whole(lambda: work.backend.moderate(request, work.call), work)
 
 
 async def _begin(

@@ -16,7 +16,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from features.models import Flag
 from features.problems import Problem
 
-FIELDS = frozenset({"model_id", "chat", "completions", "embeddings", "vector_space", "target", "target_id", "rollout"})
+FIELDS = frozenset("model_id chat completions embeddings moderations vector_space target target_id rollout".split())
 """What of a model or an alias a rollout rests on."""
 
 

@@ -241,7 +241,7 @@ def moderation(judgements: Judgements, *, id: str, model: str) -> bytes:
                 "flagged": any(categories.values()),
                 "categories": categories,
                 "category_scores": scores,
-                "category_applied_input_types": dict.fromkeys(scores, ["text"]),
+                "category_applied_input_types": {name: ["text"] for name in scores},
             }
         )
     return orjson.dumps({"id": id, "model": model, "results": results})

@@ -9,7 +9,12 @@ from api.catalog import Target
 from api.exceptions import InvalidRequest, ModelNotFound
 from api.requests import Request, Rollout
 
-ENDPOINTS = {"chat": "chat/completions", "completions": "completions", "embeddings": "embeddings"}
+ENDPOINTS = {
+    "chat": "chat/completions",
+    "completions": "completions",
+    "embeddings": "embeddings",
+    "moderations": "moderations",
+}
 
 
 async def route(
@@ -19,8 +24,8 @@ async def route(
     META of the request.
 
     Raises `ModelNotFound` for a name that leads nowhere, or that the project may not use, `InvalidRequest` for a model
-    that has not the capability asked for: `chat`, `completions` or `embeddings`; and `InvalidValue` for a targeting key
-    that cannot be.
+    that has not the capability asked for: `chat`, `completions`, `embeddings` or `moderations`; and `InvalidValue` for
+    a targeting key that cannot be.
     """
     key = targeting.presented(headers)
     known = await catalog.current()

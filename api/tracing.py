@@ -10,12 +10,13 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from api.backends.base import Call
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Request
 
 OPERATIONS: dict[type[Request], tuple[str, str]] = {
     ChatRequest: ("chat.create", "chat"),
     CompletionRequest: ("completions.create", "text_completion"),
     EmbeddingRequest: ("embeddings.create", "embeddings"),
+    ModerationRequest: ("moderations.create", "moderations"),
 }
 
 tracer = trace.get_tracer("lukhas.api")
@@ -57,6 +58,10 @@ def _describe(span: Span, request: Request) -> None:
     if isinstance(request, EmbeddingRequest):
         span.set_attribute("input_count", len(request.inputs))
         span.set_attribute("input_length", sum(map(len, request.inputs)))
+        return
+    if isinstance(request, ModerationRequest):
+        span.set_attribute("input_count", len(request.inputs))
+        span.set_attribute("input_length", sum(len(text) for texts in request.inputs for text in texts))
         return
     sampling = request.sampling
     span.set_attribute("gen_ai.request.stream", request.stream)

@@ -84,6 +84,8 @@ def of_models(answer: JSON) -> tuple[str, ...] | None:
 
 def of_answer(capability: str, answer: JSON) -> str | None:
     """What an answer holds; None where it holds nothing of the kind."""
+    if capability == "moderations":
+        return _judgement(answer)
     said = _embedding(answer) if capability == "embeddings" else _text(capability, answer)
     return None if said is None else f"{said}{_tokens(answer.get('usage'))}"
 
@@ -92,6 +94,12 @@ def _embedding(answer: JSON) -> str | None:
     first = _first(answer.get("data"))
     vector = first.get("embedding")
     return f"A vector of {len(vector)} numbers." if isinstance(vector, list) else None
+
+
+def _judgement(answer: JSON) -> str | None:
+    """Moderations never say how many tokens they took."""
+    flagged = _first(answer.get("results")).get("flagged")
+    return f"It flags {'a harmless text' if flagged else 'nothing'}." if isinstance(flagged, bool) else None
 
 
 def _text(capability: str, answer: JSON) -> str | None:

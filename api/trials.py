@@ -21,12 +21,12 @@ from api.backends.upstream_keys import key_of
 from api.catalog import Target
 from api.exceptions import APIError, UpstreamError
 from api.models import CAPABILITIES, Model, Upstream
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Sampling
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Sampling
+from api.routing import ENDPOINTS
 from lukhas_site.http.resolving import GuardedResolver
 
 SAID = "Say OK."
 MOST_BYTES = 4 * 1024 * 1024
-PATHS = {"chat": "chat/completions", "completions": "completions", "embeddings": "embeddings"}
 NO_JSON = "What it answers is not what OpenAI's API answers."
 NO_KEY = (
     "holds no key that can be sent: it is not set in the environment of this server, is one of its own settings, or is "
@@ -50,9 +50,9 @@ class Step:
 
 
 async def attempt(upstream: Upstream, model: Model | None, called: str = "") -> tuple[Step, ...]:
-    """Asks the upstream which models it has, and the model for one token, or one vector: for the first thing that it
-    can do, under the name by which it is `called` there. All of it takes LUKHAS_UPSTREAM_TRY_SECONDS at most. Raises
-    nothing."""
+    """Asks the upstream which models it has, and the model for one token, one vector or one judgement: for the
+    first thing that it can do, under the name by which it is `called` there. All of it takes
+    LUKHAS_UPSTREAM_TRY_SECONDS at most. Raises nothing."""
     target = target_of(upstream, model, called)
     deadline = asyncio.get_running_loop().time() + settings.LUKHAS_UPSTREAM_TRY_SECONDS
     capability = next((name for name in CAPABILITIES if name in target.capabilities), None)
@@ -105,11 +105,11 @@ class _Trial:
         """Models that reason take another parameter than all others: they are asked again with that."""
         read = _answered(capability)
         body = body_of(capability, self.target.upstream_model)
-        step = await self.ask("POST", PATHS[capability], body, read)
+        step = await self.ask("POST", ENDPOINTS[capability], body, read)
         if step.status != 400 or "max_completion_tokens" not in step.told:
             return [step]
         body["max_completion_tokens"] = body.pop("max_tokens")
-        return [step, await self.ask("POST", PATHS[capability], body, read)]
+        return [step, await self.ask("POST", ENDPOINTS[capability], body, read)]
 
     async def ask(self, method: str, path: str, body: Body | None, read: Callable[[Body], Told]) -> Step:
         begun, status = time.perf_counter(), None
@@ -173,7 +173,7 @@ async def _embedded(target: Target, capability: str, deadline: float) -> Step:
         good, told = False, error.message
     except TimeoutError as error:
         good, told = False, words.of_failure(error, settings.LUKHAS_UPSTREAM_TRY_SECONDS)
-    return Step(f"POST /{PATHS[capability]}", good, words.shortened(told, ""), _since(begun))
+    return Step(f"POST /{ENDPOINTS[capability]}", good, words.shortened(told, ""), _since(begun))
 
 
 async def _by_backend(target: Target, capability: str) -> bytes:
@@ -183,12 +183,14 @@ async def _by_backend(target: Target, capability: str) -> bytes:
         return await answers.chat(ChatRequest(target.model, tuple(body["messages"]), body, one), call)
     if capability == "completions":
         return await answers.complete(CompletionRequest(target.model, (SAID,), body, one), call)
-    return await answers.embed(EmbeddingRequest(target.model, (SAID,), body), call)
+    if capability == "embeddings":
+        return await answers.embed(EmbeddingRequest(target.model, (SAID,), body), call)
+    return await answers.moderate(ModerationRequest(target.model, ((SAID,),), body), call)
 
 
 def body_of(capability: str, model: str) -> Body:
     """The smallest request there is."""
-    if capability == "embeddings":
+    if capability in ("embeddings", "moderations"):
         return {"model": model, "input": [SAID]}
     prompt = {"messages": [{"role": "user", "content": SAID}]} if capability == "chat" else {"prompt": SAID}
     return {"model": model, **prompt, "max_tokens": 1}

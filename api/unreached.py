@@ -13,7 +13,7 @@ from analytics.records import Record, encode
 from api import metrics
 from api.catalog import Target
 from api.refusals import UpstreamsDown
-from api.requests import EmbeddingRequest, Request, Rollout
+from api.requests import Request, Rollout
 from lukhas_site.http.exchange import Exchange
 
 MILLION = 1_000_000
@@ -46,7 +46,7 @@ def record(
         attempts=0,
         flag=rollout.flag,
         variant=rollout.variant or "",
-        stream=not isinstance(request, EmbeddingRequest) and request.stream,
+        stream=request.stream,
         status=UpstreamsDown.status_code,
         error_code=UpstreamsDown.code,
         input_tokens=0,

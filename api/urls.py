@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from api.views.inference import ChatCompletionsView, CompletionsView, EmbeddingsView
+from api.views.inference import ChatCompletionsView, CompletionsView, EmbeddingsView, ModerationsView
 from api.views.models import ModelDetailView, ModelListView
 from api.views.organization.urls import project_urlpatterns
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("chat/completions", ChatCompletionsView.as_view(), name="chat-completions"),
     path("completions", CompletionsView.as_view(), name="completions"),
     path("embeddings", EmbeddingsView.as_view(), name="embeddings"),
+    path("moderations", ModerationsView.as_view(), name="moderations"),
     path("models", ModelListView.as_view(), name="models"),
     path("models/<path:model_id>", ModelDetailView.as_view(), name="model"),
     path("organization/", include("api.views.organization.urls")),

@@ -64,6 +64,7 @@ LUKHAS_HOT_PATHS = frozenset(
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/embeddings",
+        "/v1/moderations",
         "/ofrep/v1/evaluate/flags",
         "/ofrep/v1/events",
         "/api/analytics/events",
@@ -224,6 +225,7 @@ LUKHAS_CHAT_THREADS = env.whole("LUKHAS_CHAT_THREADS", default=1)
 LUKHAS_CHAT_SLOTS = env.whole("LUKHAS_CHAT_SLOTS", default=4)
 LUKHAS_CHAT_QUEUE = env.whole("LUKHAS_CHAT_QUEUE", default=64)
 LUKHAS_EMBED_THREADS = env.whole("LUKHAS_EMBED_THREADS", default=2)
+LUKHAS_MODERATION_MODEL = env.text("LUKHAS_MODERATION_MODEL", default="lukhas-moderation-1")
 LUKHAS_EMBED_QUEUE = env.whole("LUKHAS_EMBED_QUEUE", default=8192)
 LUKHAS_ECHO_CHUNK_SECONDS = env.number("LUKHAS_ECHO_CHUNK_SECONDS", default=0.0)
 LUKHAS_PRELOAD_MODELS = env.truth("LUKHAS_PRELOAD_MODELS", default=True)

@@ -7,16 +7,18 @@ costs one embedding. `usage` counts word pieces, as embeddings do.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from api.backends import registry
 from api.backends.base import Call, Delta, Judgements, TextDelta, Vectors
-from api.backends.embedded_embeddings import EmbeddedEmbeddingsBackend
 from api.backends.local import LocalBackend
 from api.engines.minilm import slices
 from api.engines.moderation import Classifier, Scores, highest, segments
 from api.exceptions import InputTooLong, UnsupportedParameter
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest
+
+if TYPE_CHECKING:
+    from api.backends.embedded_embeddings import EmbeddedEmbeddingsBackend
 
 INLINE_SEGMENTS = 8
 """Up to this many, comparing takes less than a change of threads is worth."""
@@ -28,10 +30,8 @@ class EmbeddedModerationBackend(LocalBackend):
     """Has no threads of its own: the embedding model's do the work, and LUKHAS_EMBED_QUEUE bounds what waits."""
 
     def __init__(self) -> None:
-        embedder = registry.backend("embedded-embeddings")
-        assert isinstance(embedder, EmbeddedEmbeddingsBackend)
-        self.embedder = embedder
-        self.classifier = Classifier(embedder.model)
+        self.embedder = cast("EmbeddedEmbeddingsBackend", registry.backend("embedded-embeddings"))
+        self.classifier = Classifier(self.embedder.model)
 
     @property
     def loaded(self) -> bool:

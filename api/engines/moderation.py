@@ -4,9 +4,10 @@ Django.
 `moderation.json` has, for each category, such sentences (its prototypes), phrases that speak for it, and the margin by
 which it must be nearer than what is harmless, for which `neutral` stands. A text is cut into segments of some
 sentences. A category's likeness to a segment is the mean cosine of its three nearest prototypes, and more where a
-phrase is in it; its score is a logistic of how far that is beyond a floor, and beyond the likeness of `neutral` and the
-margin, whichever is less. A text has the highest score of its segments, and a category no less than a narrower one of
-it. From a score of 0.5 on a text is flagged.
+phrase is in it. Its score is a logistic of how far that is beyond the highest of three bounds: a floor; the likeness of
+`neutral` and the margin; and a little less than the category that is most alike, so that a threat is not taken for all
+that is near to threats. A text has the highest score of its segments, and a category no less than a narrower one of it.
+From a score of 0.5 on a text is flagged.
 """
 
 import threading
@@ -56,6 +57,8 @@ _DATA = Path(__file__).with_name("moderation.json")
 _NEAREST = 3
 _FLOOR = 0.3
 _PHRASE = 0.1
+_BEHIND = 0.1
+_STEEP = 3.0
 _SLOPE = 20.0
 _ENDS = frozenset({999, 1012, 1025, 1029})
 """The pieces `!`, `.`, `;` and `?`."""
@@ -125,9 +128,11 @@ class Classifier:
         for at, segment in enumerate(cut):
             likeness[at, list(self._spoken_for(segment))] += _PHRASE
         margins = np.array([side.margin for side in self._sides[:-1]])
-        beyond = np.minimum(likeness[:, :-1] - _FLOOR, likeness[:, :-1] - likeness[:, -1:] - margins)
-        best = 1 / (1 + np.exp(-_SLOPE * beyond.max(axis=0)))
-        found = dict(zip(CATEGORIES, best.tolist(), strict=True))
+        harmful, neutral = likeness[:, :-1], likeness[:, -1:]
+        behind = harmful.max(axis=1, keepdims=True) - harmful
+        least = np.minimum.reduce([harmful - _FLOOR, harmful - neutral - margins, _STEEP * (_BEHIND - behind)])
+        scores = 1 / (1 + np.exp(-_SLOPE * least.max(axis=0)))
+        found = dict(zip(CATEGORIES, scores.tolist(), strict=True))
         for narrow, wider in WIDER.items():
             for name in wider:
                 found[name] = max(found[name], found[narrow])

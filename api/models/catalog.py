@@ -15,7 +15,7 @@ from api.models.upstreams import Upstream
 from features.models.fields import keys_or_empty
 from features.problems import MAX_KEY
 
-CAPABILITIES = ("chat", "completions", "embeddings")
+CAPABILITIES = ("chat", "completions", "embeddings", "moderations")
 """The endpoints that a model may answer, and the columns that say so."""
 
 MOST_WEIGHT = 1000
@@ -69,6 +69,7 @@ class Model(Audited):
     chat = models.BooleanField(default=True, help_text="Answers /v1/chat/completions.")
     completions = models.BooleanField(default=True, help_text="Answers /v1/completions.")
     embeddings = models.BooleanField(default=True, help_text="Answers /v1/embeddings.")
+    moderations = models.BooleanField(default=False, help_text="Answers /v1/moderations.")
     context_window = models.PositiveIntegerField(null=True, blank=True, help_text="In tokens; empty when unknown.")
     encoding = models.CharField(
         max_length=32,
@@ -102,8 +103,9 @@ class Model(Audited):
 
     audit_kind = "model"
     audit_fields = (
-        "model_id", "upstream", "upstream_model", "enabled", "chat", "completions", "embeddings", "context_window",
-        "encoding", "vector_space", "weight", "default_parameters", "input_price", "cached_input_price", "output_price",
+        "model_id", "upstream", "upstream_model", "enabled", "chat", "completions", "embeddings", "moderations",
+        "context_window", "encoding", "vector_space", "weight", "default_parameters", "input_price",
+        "cached_input_price", "output_price",
     )  # fmt: skip
     audit_recreatable = True
 

@@ -32,6 +32,7 @@ class Upstream(Audited):
         OPENAI = "openai", "OpenAI-compatible server"
         CHAT = "embedded-chat", "Embedded chat model"
         EMBEDDINGS = "embedded-embeddings", "Embedded embedding model"
+        MODERATION = "embedded-moderation", "Embedded moderation model"
         ECHO = "echo", "Echo"
 
     name = models.CharField(max_length=64, unique=True, validators=[validators.model_id])

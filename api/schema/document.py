@@ -29,6 +29,7 @@ TAGS = [
     {"name": "Chat", "description": "A conversation with a model."},
     {"name": "Completions", "description": "A text that goes on: the older form."},
     {"name": "Embeddings", "description": "Texts as vectors."},
+    {"name": "Moderations", "description": "Whether texts are harmful, and how."},
     {"name": "Models", "description": "What can be asked for."},
     {
         "name": "Feature flags",
@@ -85,7 +86,7 @@ IDEMPOTENCY_KEY: Schema = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*[!-~][ -~]*$"},
 }
 OF_INFERENCE = {"TargetingKey": TARGETING_KEY, "IdempotencyKey": IDEMPOTENCY_KEY}
-INFERENCE = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+INFERENCE = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/moderations")
 
 
 def _header(description: str, *, required: bool = True, **schema: Any) -> Schema:

@@ -1,6 +1,6 @@
 """The `messages` of a chat request: one field that checks every message, without a nested serializer each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from api.exceptions import InvalidRequest, InvalidType, MissingParameter
@@ -29,22 +29,22 @@ def check_message(path: str, message: Any) -> None:
     """Raises the error of the first thing that is wrong with one message."""
     if not isinstance(message, dict):
         raise InvalidType(path, "an object", kind_of(message))
-    role = _string(path, message, "role")
+    role = string_in(path, message, "role")
     if role not in ROLES:
         raise unsupported_choice(role, ROLES, f"{path}.role")
     _optional_string(path, message, "name")
     if role == "assistant":
         check_assistant(path, message)
     elif role == "function":
-        _string(path, message, "name")
+        string_in(path, message, "name")
         if message.get("content") is not None:
-            _string(path, message, "content")
+            string_in(path, message, "content")
         elif "content" not in message:
             raise MissingParameter(f"{path}.content")
     else:
         check_content(f"{path}.content", message)
         if role == "tool":
-            _string(path, message, "tool_call_id")
+            string_in(path, message, "tool_call_id")
 
 
 def check_assistant(path: str, message: dict[str, Any]) -> None:
@@ -59,10 +59,10 @@ def check_assistant(path: str, message: dict[str, Any]) -> None:
     _optional_string(path, message, "refusal")
     if message.get("function_call") is not None:
         called = _object(path, message, "function_call")
-        _string(f"{path}.function_call", called, "name")
-        _string(f"{path}.function_call", called, "arguments")
+        string_in(f"{path}.function_call", called, "name")
+        string_in(f"{path}.function_call", called, "arguments")
     if message.get("audio") is not None:
-        _string(f"{path}.audio", _object(path, message, "audio"), "id")
+        string_in(f"{path}.audio", _object(path, message, "audio"), "id")
     others = ("tool_calls", "function_call", "audio", "refusal")
     if message.get("content") is not None:
         check_content(f"{path}.content", message)
@@ -87,15 +87,15 @@ def check_content(path: str, message: dict[str, Any]) -> None:
         check_part(f"{path}[{at}]", part)
 
 
-def check_part(path: str, part: Any) -> None:
-    """A content part: an object of a known type, with the text or object that the type names."""
+def check_part(path: str, part: Any, kinds: Sequence[str] = PARTS) -> None:
+    """A content part: an object of one of these types, with the text or object that the type names."""
     if not isinstance(part, dict):
         raise InvalidType(path, "an object", kind_of(part))
-    kind = _string(path, part, "type")
-    if kind not in PARTS:
-        raise unsupported_choice(kind, PARTS, f"{path}.type")
+    kind = string_in(path, part, "type")
+    if kind not in kinds:
+        raise unsupported_choice(kind, kinds, f"{path}.type")
     if kind in ("text", "refusal"):
-        check_length(f"{path}.{kind}", _string(path, part, kind), 0, MOST_CHARACTERS, "string")
+        check_length(f"{path}.{kind}", string_in(path, part, kind), 0, MOST_CHARACTERS, "string")
     else:
         _object(path, part, kind)
 
@@ -104,13 +104,13 @@ def check_tool_call(path: str, call: Any) -> None:
     """A call that an earlier turn of the assistant made: id, type, and for a function its name and arguments."""
     if not isinstance(call, dict):
         raise InvalidType(path, "an object", kind_of(call))
-    _string(path, call, "id")
-    kind = _string(path, call, "type")
+    string_in(path, call, "id")
+    kind = string_in(path, call, "type")
     if kind not in ("function", "custom"):
         raise unsupported_choice(kind, ("function", "custom"), f"{path}.type")
     called = _object(path, call, kind)
-    _string(f"{path}.{kind}", called, "name")
-    _string(f"{path}.{kind}", called, "arguments" if kind == "function" else "input")
+    string_in(f"{path}.{kind}", called, "name")
+    string_in(f"{path}.{kind}", called, "arguments" if kind == "function" else "input")
 
 
 def check_order(messages: list[dict[str, Any]], param: str = "messages") -> None:
@@ -153,10 +153,10 @@ def _checked(kind: type, expected: str) -> Callable[[str, dict[str, Any], str], 
     return check
 
 
-_string = _checked(str, "a string")
+string_in = _checked(str, "a string")
 _object = _checked(dict, "an object")
 
 
 def _optional_string(path: str, holder: dict[str, Any], name: str) -> None:
     if holder.get(name) is not None:
-        _string(path, holder, name)
+        string_in(path, holder, name)

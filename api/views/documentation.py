@@ -25,10 +25,12 @@ from api.schema import completions as texts
 from api.schema import embeddings as vectors
 from api.schema import health as states
 from api.schema import models as catalogs
+from api.schema import moderations as judgements
 from api.schema.shapes import Shape, answers, requests
 from api.serializers.chat import ChatSerializer
 from api.serializers.completions import CompletionSerializer
 from api.serializers.embeddings import EmbeddingSerializer
+from api.serializers.moderations import ModerationSerializer
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -89,6 +91,17 @@ embeddings = extend_schema(
     responses={
         200: answer(vectors.CreateEmbeddingResponse, "The vectors, in the order of the inputs.", vectors.ANSWERS),
         **inference_errors(vectors.ERRORS),
+    },
+)
+moderations = extend_schema(
+    operation_id="createModeration",
+    summary="Classify texts",
+    tags=["Moderations"],
+    request=ModerationSerializer,
+    examples=requests(judgements.REQUESTS),
+    responses={
+        200: answer(judgements.CreateModerationResponse, "What is said of each input.", judgements.ANSWERS),
+        **inference_errors(judgements.ERRORS),
     },
 )
 models = extend_schema(

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions, /v1/completions and /v1/embeddings: the hot paths."""
+"""POST /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/moderations: the hot paths."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,10 +9,11 @@ from django.http.response import HttpResponseBase
 from accounts.authentication import principal_of
 from accounts.principal import Principal
 from api import idempotency, inference
-from api.requests import EmbeddingRequest, Request
+from api.requests import Request
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
 from api.serializers.embeddings import parse_embeddings
+from api.serializers.moderations import parse_moderation
 from api.views import documentation as documented
 from lukhas_site.http.bodies import parse_json
 from lukhas_site.http.exchange import Exchange, exchange_of
@@ -24,7 +25,7 @@ Ask = Callable[[Any, Principal, Exchange, Mapping[str, Any]], Awaitable[HttpResp
 async def answered(request: HttpRequest, asked: Request, ask: Ask) -> HttpResponseBase:
     """The answer to a validated request: of a model, or the one it got before under its Idempotency-Key."""
     caller, exchange, headers = principal_of(request), exchange_of(request), request.META
-    if idempotency.META not in headers or (not isinstance(asked, EmbeddingRequest) and asked.stream):
+    if idempotency.META not in headers or asked.stream:
         return await ask(asked, caller, exchange, headers)
     return await idempotency.once(request, lambda: ask(asked, caller, exchange, headers))
 
@@ -60,3 +61,14 @@ class EmbeddingsView(AsyncAPIView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         embedding = parse_embeddings(parse_json(request.content_type or "", request.body))
         return await answered(request, embedding, inference.embed)
+
+
+class ModerationsView(AsyncAPIView):
+    """Tell whether texts are harmful, by categories."""
+
+    required_scope = "model.request"
+
+    @documented.moderations
+    async def post(self, request: HttpRequest) -> HttpResponseBase:
+        moderation = parse_moderation(parse_json(request.content_type or "", request.body))
+        return await answered(request, moderation, inference.moderate)

@@ -31,7 +31,8 @@ class Command(UpsertCommand):
         )
         for name in CAPABILITIES:
             endpoint = f"whether it answers /v1/{'chat/completions' if name == 'chat' else name}"
-            parser.add_argument(f"--{name}", action=BooleanOptionalAction, help=f"{endpoint}; a new model does")
+            new = "does" if getattr(Model(), name) else "does not"
+            parser.add_argument(f"--{name}", action=BooleanOptionalAction, help=f"{endpoint}; a new model {new}")
         for name in PRICES:
             option = f"--{name.replace('_', '-')}"
             parser.add_argument(option, metavar="USD", type=price, help="US dollars per million tokens")
