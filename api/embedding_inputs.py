@@ -42,7 +42,11 @@ class TokenisedInputs:
     async def of(cls, request: EmbeddingRequest, target: Target) -> "TokenisedInputs":
         """Raises what `texts_of` raises, `InputTooLong` for an input over the model's window, and `TooManyTokens` for
         a request over 300,000 tokens."""
-        texts = await texts_of(request, target)
+        return await cls.counted(await texts_of(request, target), target)
+
+    @classmethod
+    async def counted(cls, texts: list[str], target: Target) -> "TokenisedInputs":
+        """As `of`, where the inputs are texts."""
         window = target.context_window or MOST_PER_REQUEST
         counts = await count(encodings.encoding(target.encoding), texts, most=window, total=MOST_PER_REQUEST)
         if target.context_window is not None and counts[-1] > window:

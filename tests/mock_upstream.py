@@ -2,7 +2,7 @@
 
 `with MockUpstream() as upstream:` gives its `url` (up to /v1). `upstream.mode` says how it answers from now on:
 
-    normal      chat, completions and embeddings, whole and as streams; and its one model
+    normal      chat, completions, embeddings and moderations, whole and as streams; and its one model
     slow        as normal, with `upstream.delay` seconds before each piece of a stream, and before whole answers
     slow-first  as normal, with `upstream.delay` seconds between the headers of a stream and its first event
     hang        never answers
@@ -199,7 +199,7 @@ class MockUpstream:
             await asyncio.sleep(self.delay)
         answer = whole(path, body)
         if mode == "no-usage":
-            del answer["usage"]
+            answer.pop("usage", None)
         return web.json_response(answer, headers={"x-request-id": "req_up"})
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
@@ -272,6 +272,9 @@ def whole(path: str, body: dict[str, Any]) -> dict[str, Any]:
             "model": body["model"],
             "usage": {"prompt_tokens": 7, "total_tokens": 7},
         }
+    if path == "moderations":
+        result = {"flagged": True, "categories": {"new": True}, "category_scores": {"new": 0.25}}
+        return {"id": "modr-upstream", "model": body["model"], "results": [result]}
     text = "".join(WORDS)
     choices: list[dict[str, Any]]
     if path == "chat/completions":

@@ -4,6 +4,7 @@ limits and books can be tried without a model. A real backend: it passes the sam
 What it does: chat answers with the text of the last message, completions with their prompt. Tokens are those of the
 target's encoding, which is also the vocabulary of `logit_bias`: a bias of -100 silences a token. A schema is answered
 with a small value that satisfies it. With `tool_choice: auto` it calls the tools whose names the last message holds.
+It flags a text for the categories whose names the text holds.
 An answer has at most 65,536 tokens, shared out among its choices.
 """
 
@@ -17,15 +18,16 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from api.backends.base import Call, Delta, TextDelta, Vectors
+from api.backends.base import Call, Delta, Judgements, TextDelta, Vectors
 from api.backends.contents import prompt_of, text_of
 from api.backends.echo_voice import MOST_TOKENS, Line, Voice
 from api.backends.local import LocalBackend
 from api.embedding_inputs import TokenisedInputs
 from api.engines.instances import Unsatisfiable, satisfying
+from api.engines.moderation import CATEGORIES
 from api.exceptions import InvalidRequest, InvalidValue, UnsupportedParameter
 from api.parameters import CHAT, COMPLETIONS, EMBEDDINGS
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject, Tool
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject, ModerationRequest, Tool
 
 UNSUPPORTED = frozenset({"audio", "function_call", "functions", "moderation", "prediction", "web_search_options"})
 DIMENSIONS = 64
@@ -111,6 +113,11 @@ class EchoBackend(LocalBackend):
             )
         inputs = await TokenisedInputs.of(request, call.target)
         return Vectors(await asyncio.to_thread(_rows, inputs.texts, dimensions), inputs.tokens)
+
+    async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
+        inputs = await TokenisedInputs.counted([text for texts in request.inputs for text in texts], call.target)
+        named = [{name: float(any(name in text for text in texts)) for name in CATEGORIES} for texts in request.inputs]
+        return Judgements(named, inputs.tokens)
 
 
 async def _answer(request: ChatRequest, text: str) -> str:

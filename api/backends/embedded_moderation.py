@@ -1,7 +1,7 @@
 """The embedded moderation model behind the contract of a backend: the heuristic of `api.engines.moderation`.
 
-Texts wait in the queue of the embedding model, beside those that callers want embedded; one of at most 48 word pieces
-costs one embedding. `usage` counts word pieces, as embeddings do.
+Texts wait in the queue of the embedding model, beside those that callers want embedded; one of at most 24 word pieces
+costs one embedding, a longer one an embedding a sentence. `usage` counts word pieces, as embeddings do.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from api.backends import registry
 from api.backends.base import Call, Delta, Judgements, TextDelta, Vectors
 from api.backends.local import LocalBackend
-from api.engines.minilm import slices
+from api.engines.minilm import MAX_PIECES, slices
 from api.engines.moderation import Classifier, Scores, highest, segments
 from api.exceptions import InputTooLong, UnsupportedParameter
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest
@@ -45,15 +45,16 @@ class EmbeddedModerationBackend(LocalBackend):
 
     async def judge(self, texts: Sequence[str], longest: int | None = None) -> Judgements:
         """The scores of each text, and the word pieces of all. Raises InputTooLong for a text of more pieces than
-        `longest`, TooManyTokens for more than 300,000 of all texts, and Overloaded where the queue is full."""
+        `longest`, which is 8,192 at most, TooManyTokens for more than 300,000 of all texts, and Overloaded where the
+        queue is full."""
         if not self.loaded:
             await asyncio.to_thread(self.load)
-        parts = [list(slices(text, PART_CHARACTERS)) for text in texts]
+        parts = [[text] if longest else list(slices(text, PART_CHARACTERS)) for text in texts]
         pieces = await self.embedder.pieces_of(list(chain.from_iterable(parts)))
         ends = pairwise(accumulate(map(len, parts), initial=0))
         whole = [list(chain.from_iterable(pieces[start:end])) for start, end in ends]
         for each in whole:
-            if longest is not None and len(each) > longest:
+            if longest and len(each) > longest:
                 raise InputTooLong(longest, len(each))
         cut = [segments(each) for each in whole]
         rows = await self.embedder.batcher.submit(list(chain.from_iterable(cut)))
@@ -66,7 +67,8 @@ class EmbeddedModerationBackend(LocalBackend):
         return Judgements(scores, sum(map(len, whole)))
 
     async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
-        judged = await self.judge([text for texts in request.inputs for text in texts], call.target.context_window)
+        texts = [text for texts in request.inputs for text in texts]
+        judged = await self.judge(texts, min(call.target.context_window or MAX_PIECES, MAX_PIECES))
         ends = pairwise(accumulate(map(len, request.inputs), initial=0))
         return Judgements([highest(judged.scores[start:end]) for start, end in ends], judged.input_tokens)
 

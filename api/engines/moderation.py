@@ -2,12 +2,12 @@
 Django.
 
 `moderation.json` has, for each category, such sentences (its prototypes), phrases that speak for it, and the margin by
-which it must be nearer than what is harmless, for which `neutral` stands. A text is cut into segments of some
-sentences. A category's likeness to a segment is the mean cosine of its three nearest prototypes, and more where a
-phrase is in it. Its score is a logistic of how far that is beyond the highest of three bounds: a floor; the likeness of
-`neutral` and the margin; and a little less than the category that is most alike, so that a threat is not taken for all
-that is near to threats. A text has the highest score of its segments, and a category no less than a narrower one of it.
-From a score of 0.5 on a text is flagged.
+which it must be nearer than what is harmless, for which `neutral` stands. A text is cut into its sentences. How like a
+category one is says the mean cosine of its three nearest prototypes, and more where a phrase is in it. The score is a
+logistic of how far that is beyond the highest of three bounds: a floor; the likeness of `neutral` and the margin; and a
+little less than the category that is most alike, so that a threat is not taken for all that is near to threats. A text
+has the highest score of its sentences, and a category no less than a narrower one of it. From a score of 0.5 on a text
+is flagged.
 """
 
 import threading
@@ -50,8 +50,8 @@ WIDER: Mapping[str, tuple[str, ...]] = {
     "violence/graphic": ("violence",),
 }
 """What a category is part of: whatever falls into it falls into those, too."""
-SEGMENT = 48
-"""Word pieces in one segment, at most."""
+SHORT, LEAST, LONGEST = 24, 8, 48
+"""In word pieces: see `segments`."""
 
 _DATA = Path(__file__).with_name("moderation.json")
 _NEAREST = 3
@@ -75,17 +75,19 @@ class _Side(NamedTuple):
 
 
 def segments(pieces: Sequence[int]) -> list[Sequence[int]]:
-    """The pieces of one text in segments of at most SEGMENT: whole sentences, as many as there is room for. A sentence
-    that is longer is cut where the room ends. None for a text without pieces."""
+    """The pieces of one text in segments: a text of at most SHORT is one, a longer one has its sentences, for among
+    harmless ones a harmful one would not be seen. A sentence of fewer than LEAST goes with the next, one of more than
+    LONGEST is cut there. None for a text without pieces."""
+    if len(pieces) <= SHORT:
+        return [pieces] if pieces else []
     found = []
     start = 0
-    while len(pieces) - start > SEGMENT:
-        full = start + SEGMENT
-        stop = next((at for at in range(full, start, -1) if pieces[at - 1] in _ENDS and pieces[at] not in _ENDS), full)
-        found.append(pieces[start:stop])
-        start = stop
-    if start < len(pieces):
-        found.append(pieces[start:])
+    for stop, piece in enumerate(pieces, 1):
+        size = stop - start
+        ends = piece in _ENDS and pieces[stop : stop + 1] != [piece]
+        if size == LONGEST or (ends and size >= LEAST) or stop == len(pieces):
+            found.append(pieces[start:stop])
+            start = stop
     return found
 
 

@@ -47,13 +47,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "Plain": {"input": "I want to kill them."},
     "Several texts": {"model": "lukhas-moderation-1", "input": ["How do I kill a process?", "You are worthless."]},
     "One message": {"input": [{"type": "text", "text": "Look at this:"}, {"type": "text", "text": "a nice day."}]},
-    "With an image": {
-        "model": "omni-moderation-latest",
-        "input": [
-            {"type": "text", "text": "What is this?"},
-            {"type": "image_url", "image_url": {"url": "https://example.com/image.png"}},
-        ],
-    },
+    "By an alias": {"model": "omni-moderation-latest", "input": "What a nice day."},
 }
 FLAGGED = ("harassment", "harassment/threatening", "violence")
 EXAMPLE: dict[str, Any] = {

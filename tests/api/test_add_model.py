@@ -79,7 +79,10 @@ def test_quiet_is_quiet() -> None:
     ("arguments", "message"),
     [
         (["bad id", "--upstream", "gpu"], "model_id: Letters"),
-        (["big", "--upstream", "nowhere"], "No upstream nowhere. There is: echo, gpu, lukhas-chat, lukhas-embeddings."),
+        (
+            ["big", "--upstream", "nowhere"],
+            "No upstream nowhere. There is: echo, gpu, lukhas-chat, lukhas-embeddings",
+        ),
         (["taken", "--upstream", "gpu"], "model_id: An alias has this name."),
         (["big", "--upstream", "gpu", "--output-price", "-1"], "output_price: Ensure"),
         (["big", "--upstream", "gpu", "--output-price", "0.1234567"], "output_price: Ensure"),

@@ -72,7 +72,7 @@ def test_quiet_is_quiet() -> None:
     [
         (["bad name", "lukhas-chat-1"], "name: Letters"),
         (["lukhas-echo-1", "lukhas-chat-1"], "name: A model has this id."),
-        (["fast", "nothing"], "No model nothing. There is: lukhas-chat-1, lukhas-echo-1, lukhas-embed-1."),
+        (["fast", "nothing"], "No model nothing. There is: lukhas-chat-1, lukhas-echo-1, lukhas-embed-1, lukhas-mod"),
         (["slow", "fast"], "No model fast."),
     ],
 )

@@ -26,8 +26,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [TURN]},
     "/v1/completions": {"prompt": "Hi"},
     "/v1/embeddings": {"input": "Hi"},
+    "/v1/moderations": {"input": "Hi"},
 }
-CHAT, COMPLETIONS, EMBEDDINGS = GOOD
+CHAT, COMPLETIONS, EMBEDDINGS, MODERATIONS = GOOD
 TOO_LONG = 10 * 1024 * 1024
 THIRTY_DIGITS = 10**29
 
@@ -48,6 +49,14 @@ def body_of(path: str, asked: str = ECHO, /, **changes: Any) -> dict[str, Any]:
     return {"model": asked, **GOOD[path], **changes}
 
 
+@pytest.fixture(autouse=True)
+def judging(database: None) -> None:
+    """The echo answers at every endpoint."""
+    from api.models import Model
+
+    Model.objects.filter(model_id=ECHO).update(moderations=True)
+
+
 @pytest.fixture
 def remote(database: None, upstream: MockUpstream) -> MockUpstream:
     """Another server, behind the model `remote-1`."""
@@ -55,7 +64,7 @@ def remote(database: None, upstream: MockUpstream) -> MockUpstream:
     from api.models import Model, Upstream
 
     place = Upstream.objects.create(name="remote", kind=Upstream.Kind.OPENAI, base_url=upstream.url)
-    Model.objects.create(model_id=REMOTE, upstream=place, upstream_model=MODEL)
+    Model.objects.create(model_id=REMOTE, upstream=place, upstream_model=MODEL, moderations=True)
     catalog.forget()
     return upstream
 
@@ -158,8 +167,8 @@ def test_nesting_is_allowed_to_128_levels_and_no_further(refused: Refused, clien
         return b'{"user": %b, %b}' % (b"[" * (levels - 1) + b"]" * (levels - 1), fields)
 
     json_type = {"Content-Type": "application/json"}
-    error = refused(path, 400, "invalid_type", "user", content=nested(128), headers=json_type)
-    assert "array" in error["message"]
+    code = "unknown_parameter" if path == MODERATIONS else "invalid_type"
+    refused(path, 400, code, "user", content=nested(128), headers=json_type)
     error = refused(path, 400, None, content=nested(129), headers=json_type)
     assert "128" in error["message"]
 
@@ -456,7 +465,13 @@ def test_a_model_named_by_ten_megabytes_is_refused_without_repeating_them(refuse
 
 @pytest.mark.parametrize(
     ("path", "model"),
-    [(CHAT, "lukhas-embed-1"), (COMPLETIONS, "lukhas-embed-1"), (EMBEDDINGS, "lukhas-chat-1")],
+    [
+        (CHAT, "lukhas-embed-1"),
+        (COMPLETIONS, "lukhas-embed-1"),
+        (EMBEDDINGS, "lukhas-chat-1"),
+        (MODERATIONS, "lukhas-chat-1"),
+        (CHAT, "lukhas-moderation-1"),
+    ],
 )
 def test_a_model_of_another_kind_is_refused(refused: Refused, path: str, model: str) -> None:
     refused(path, 400, "model_not_supported", "model", json=body_of(path, model))
@@ -484,8 +499,9 @@ def test_a_prompt_of_token_ids_that_the_model_has_not_is_refused(refused: Refuse
         (CHAT, "lukhas-chat-1", "context_length_exceeded", "messages", "x" * TOO_LONG),
         (COMPLETIONS, "lukhas-chat-1", "context_length_exceeded", "prompt", "word " * (TOO_LONG // 5)),
         (EMBEDDINGS, "lukhas-embed-1", None, None, "word " * (TOO_LONG // 5)),
+        (MODERATIONS, "lukhas-moderation-1", None, None, "word " * (TOO_LONG // 5)),
     ],
-    ids=["chat of many words", "chat of one word", "completion", "embedding"],
+    ids=["chat of many words", "chat of one word", "completion", "embedding", "moderation"],
 )
 def test_a_text_of_ten_megabytes_is_over_the_models_context(
     refused: Refused, path: str, model: str, code: str | None, param: str | None, text: str
@@ -494,6 +510,7 @@ def test_a_text_of_ten_megabytes_is_over_the_models_context(
         CHAT: {"messages": [{"role": "user", "content": text}]},
         COMPLETIONS: {"prompt": text},
         EMBEDDINGS: {"input": text},
+        MODERATIONS: {"input": text},
     }[path]
     error = refused(path, 400, code, param, json={"model": model, **body})
     assert "maximum context length" in error["message"]
@@ -660,7 +677,7 @@ def test_a_caller_who_hangs_up_in_mid_stream_harms_nobody(
     assert rows() == before
 
 
-@pytest.mark.parametrize("path", [CHAT, COMPLETIONS, EMBEDDINGS])
+@everywhere
 def test_a_caller_who_hangs_up_frees_the_other_server_too(
     raw: Callable[..., socket.socket], client: httpx.Client, remote: MockUpstream, path: str
 ) -> None:

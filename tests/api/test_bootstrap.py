@@ -25,12 +25,13 @@ def catalog() -> list[list[dict[str, object]]]:
 
 def test_the_embedded_models_are_there_with_what_they_can_do() -> None:
     rows = Model.objects.order_by("pk").values_list(
-        "model_id", "upstream__name", "upstream__kind", "chat", "completions", "embeddings", "encoding", "enabled"
+        "model_id", "upstream__name", "upstream__kind", "chat", "completions", "embeddings", "moderations", "enabled"
     )
     assert list(rows) == [
-        ("lukhas-chat-1", "lukhas-chat", "embedded-chat", True, True, False, "cl100k_base", True),
-        ("lukhas-embed-1", "lukhas-embeddings", "embedded-embeddings", False, False, True, "cl100k_base", True),
-        ("lukhas-echo-1", "echo", "echo", True, True, True, "cl100k_base", True),
+        ("lukhas-chat-1", "lukhas-chat", "embedded-chat", True, True, False, False, True),
+        ("lukhas-embed-1", "lukhas-embeddings", "embedded-embeddings", False, False, True, False, True),
+        ("lukhas-moderation-1", "lukhas-moderation", "embedded-moderation", False, False, False, True, True),
+        ("lukhas-echo-1", "echo", "echo", True, True, True, False, True),
     ]
     assert Model.objects.get(model_id="lukhas-embed-1").context_window == 8192
     assert Model.objects.get(model_id="lukhas-chat-1").context_window
@@ -51,6 +52,29 @@ def test_what_staff_changed_or_removed_stays_so() -> None:
     Upstream.objects.filter(kind="echo").update(name="parrot")
     Model.objects.filter(model_id="lukhas-echo-1").update(model_id="parrot-1", enabled=False, context_window=5)
     Model.objects.filter(model_id="lukhas-embed-1").delete()
+    before = catalog()
+    ensure_catalog()
+    assert catalog() == before
+
+
+def test_a_database_of_an_older_version_gets_the_moderation_model_by_its_next_start() -> None:
+    Model.objects.filter(model_id="lukhas-moderation-1").delete()
+    Upstream.objects.filter(kind="embedded-moderation").delete()
+    before = list(Model.objects.order_by("pk"))
+    run("bootstrap")
+    assert list(Model.objects.exclude(model_id="lukhas-moderation-1").order_by("pk")) == before
+    assert Model.objects.get(model_id="lukhas-moderation-1").upstream.kind == "embedded-moderation"
+
+
+def test_names_that_staff_gave_to_something_else_before_stay_theirs() -> None:
+    Model.objects.filter(model_id="lukhas-moderation-1").delete()
+    Upstream.objects.filter(kind="embedded-moderation").delete()
+    theirs = Alias.objects.create(name="lukhas-moderation-1", target=Model.objects.get(model_id="lukhas-echo-1"))
+    before = catalog()
+    ensure_catalog()
+    assert catalog() == before
+    theirs.delete()
+    Upstream.objects.create(name="lukhas-moderation", kind="echo")
     before = catalog()
     ensure_catalog()
     assert catalog() == before
@@ -110,7 +134,7 @@ def test_an_empty_database_gets_everything() -> None:
         Upstream.objects.all().delete()
     out, _ = run("bootstrap")
     assert TOKEN.search(out)
-    assert Model.objects.count() == 3
+    assert Model.objects.count() == 4
     environment = Environment.objects.get()
     assert (environment.key, environment.organization, environment.protected) == (
         "production",

@@ -69,7 +69,7 @@ def test_the_catalog_is_read_in_five_queries_however_large(
         Deployment.objects.create(model=other, upstream=model.upstream, upstream_model="elsewhere")
         Fallback.objects.create(model=model, target=other)
     with django_assert_num_queries(5):
-        assert len(catalog.read().targets) == 44
+        assert len(catalog.read().targets) == 45
 
 
 def test_disabled_models_and_their_aliases_are_not_there() -> None:
@@ -83,7 +83,8 @@ def test_models_and_aliases_are_listed_as_openai_lists_models() -> None:
     Alias.objects.create(name="fast", target=target)
     listed = orjson.loads(catalog.read().body)
     assert listed["object"] == "list"
-    assert [entry["id"] for entry in listed["data"]] == ["lukhas-chat-1", "lukhas-embed-1", "lukhas-echo-1", "fast"]
+    embedded = ["lukhas-chat-1", "lukhas-embed-1", "lukhas-moderation-1", "lukhas-echo-1"]
+    assert [entry["id"] for entry in listed["data"]] == [*embedded, "fast"]
     alias = listed["data"][-1]
     assert set(alias) == {"id", "object", "created", "owned_by"}
     assert (alias["object"], alias["owned_by"]) == ("model", "echo")

@@ -78,7 +78,8 @@ def test_a_list_takes_the_same_few_queries_however_long(
         ("model", "q=fast", ["big"]),
         ("model", "q=org/", ["big"]),
         ("model", "q=gpu", ["big"]),
-        ("model", "embeddings__exact=0", ["lukhas-chat-1"]),
+        ("model", "embeddings__exact=0", ["lukhas-moderation-1", "lukhas-chat-1"]),
+        ("model", "moderations__exact=1", ["lukhas-moderation-1"]),
         ("alias", "q=big", ["fast"]),
     ],
 )
@@ -194,7 +195,7 @@ def test_a_rollout_is_set_on_both_pages_and_a_flag_that_does_not_fit_is_told_bes
 def test_models_are_switched_off_and_on_in_bulk_with_an_entry_in_their_history(staff: Client, gpu: Upstream) -> None:
     chosen = list(Model.objects.values_list("pk", flat=True))
     for action, enabled in (("disable_selected", False), ("enable_selected", True)):
-        for expected in (4, 0):
+        for expected in (5, 0):
             answer = staff.post(
                 page("model", "changelist"), {"action": action, "_selected_action": chosen}, follow=True
             )

@@ -24,6 +24,7 @@ def test_models_and_aliases_are_listed_in_the_specifications_shape(client: httpx
     assert [one["id"] for one in body["data"]] == [
         "lukhas-chat-1",
         "lukhas-embed-1",
+        "lukhas-moderation-1",
         "lukhas-echo-1",
         "org/big-model:7b.q4",
         "team/fast:latest",

@@ -21,7 +21,7 @@ EVERY = {operation["operationId"]: (method, path, operation) for method, path, o
 ELSEWHERE = (*openapi.ADMINISTRATION, "/api/", "/ofrep/")
 OPERATIONS = {name: each for name, each in EVERY.items() if not each[1].startswith(ELSEWHERE)}
 UNDER_API = {name: each for name, each in EVERY.items() if each[1].startswith("/api/")}
-INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding"}
+INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding", "createModeration"}
 NO_KEY = {"getHealthz", "getHealth", "getReadiness"}
 ERRORS = {
     **{name: {400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 502, 503, 504} for name in INFERENCE},
@@ -77,6 +77,7 @@ def test_every_endpoint_is_described_under_openais_operation_ids() -> None:
         "createChatCompletion": ("post", "/v1/chat/completions"),
         "createCompletion": ("post", "/v1/completions"),
         "createEmbedding": ("post", "/v1/embeddings"),
+        "createModeration": ("post", "/v1/moderations"),
         "listModels": ("get", "/v1/models"),
         "retrieveModel": ("get", "/v1/models/{model_id}"),
         "getHealthz": ("get", "/healthz"),
@@ -184,7 +185,8 @@ def test_a_value_of_another_shape_is_told_apart() -> None:
 def test_every_request_example_is_answered_as_described(
     client: httpx.Client, path: str, example: dict[str, Any]
 ) -> None:
-    response = client.post(path, json={**example, "model": "lukhas-echo-1"})
+    model = "lukhas-moderation-1" if path == "/v1/moderations" else "lukhas-echo-1"
+    response = client.post(path, json={**example, "model": model})
     assert response.status_code == 200, response.text
     media_type = response.headers["content-type"].partition(";")[0]
     assert media_type == ("text/event-stream" if example.get("stream") else "application/json")

@@ -42,9 +42,9 @@ def test_there_is_no_backend_for_a_kind_that_there_is_not() -> None:
 
 
 async def test_what_the_catalog_needs_and_is_not_loaded_is_named(database: None) -> None:
-    assert await registry.not_loaded() == ["embedded-chat", "embedded-embeddings"]
+    assert await registry.not_loaded() == ["embedded-chat", "embedded-embeddings", "embedded-moderation"]
     await asyncio.to_thread(registry.backend("embedded-embeddings").load)
-    assert await registry.not_loaded() == ["embedded-chat"]
+    assert await registry.not_loaded() == ["embedded-chat", "embedded-moderation"]
 
 
 async def test_what_is_not_in_use_need_not_be_loaded(database: None) -> None:

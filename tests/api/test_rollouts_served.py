@@ -251,7 +251,7 @@ def test_limits_count_the_name_asked_for_and_the_model_that_answers(client: http
 def test_the_alias_is_listed_as_before(client: httpx.Client) -> None:
     make_flag(default_variant="next")
     listed = {one["id"]: one for one in client.get("/v1/models").json()["data"]}
-    assert set(listed) == {"lukhas-chat-1", "lukhas-embed-1", PLAIN, NEXT, "chat"}
+    assert set(listed) == {"lukhas-chat-1", "lukhas-embed-1", "lukhas-moderation-1", PLAIN, NEXT, "chat"}
     created = int(Model.objects.get(model_id=PLAIN).created_at.timestamp())
     expected = {"id": "chat", "object": "model", "created": created, "owned_by": "echo"}
     assert listed["chat"] == client.get("/v1/models/chat").json() == expected

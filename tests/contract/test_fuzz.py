@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.bootstrap import ensure_defaults
 from accounts.models import Membership, Role, Session, User
+from api.models import Model
 from tests import openapi
 from tests.conftest import MakeKey
 from tests.measuring import unmeasured
@@ -98,6 +99,12 @@ def uncounted(settings: Any) -> None:
     settings.LUKHAS_LOGIN_RATE = settings.LUKHAS_API_RATE = "100000/m"
     settings.AXES_ENABLED = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def judging(database: None) -> None:
+    """The echo answers at every endpoint."""
+    Model.objects.filter(model_id=ECHO).update(moderations=True)
 
 
 def credential(path: str, make_key: MakeKey) -> str:

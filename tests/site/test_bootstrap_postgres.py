@@ -23,6 +23,7 @@ def test_a_first_start_makes_everything_from_nothing_and_a_second_changes_nothin
         ("lukhas-chat-1",),
         ("lukhas-echo-1",),
         ("lukhas-embed-1",),
+        ("lukhas-moderation-1",),
     ]
     before = everything(postgresql)
     assert "sk-" not in site.manage("bootstrap").stdout

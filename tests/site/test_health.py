@@ -207,10 +207,10 @@ async def test_a_model_that_is_enabled_later_does_not_make_the_server_unready(
     settings.LUKHAS_PRELOAD_MODELS = True
     monkeypatch.setattr(registry, "_instances", {})
     monkeypatch.setattr(health, "loader", Loader())
-    with pytest.raises(health.NotReady, match=r"^loading: embedded-chat, embedded-embeddings$"):
+    with pytest.raises(health.NotReady, match=r"^loading: embedded-chat, embedded-embeddings, embedded-moderation$"):
         await health.models()
     health.loader.finished = True
-    assert await health.models() == "loaded on first use: embedded-chat, embedded-embeddings"
+    assert await health.models() == "loaded on first use: embedded-chat, embedded-embeddings, embedded-moderation"
 
 
 def test_every_asking_thread_uses_the_same_cache_and_so_the_same_connections() -> None:

@@ -31,10 +31,11 @@ def test_the_models_are_loaded_beside_serving(install: Install) -> None:
         eventually(lambda: seen.add(models(served)) or models(served)[0], 60, "ready")
         assert served.get("/readyz").status_code == 200
         assert models(served) == (True, "loaded")
-        assert lines(served, "model_loaded") == 2
+        assert lines(served, "model_loaded") == 3
     assert seen <= {
-        (False, "loading: embedded-chat, embedded-embeddings"),
-        (False, "loading: embedded-embeddings"),
+        (False, "loading: embedded-chat, embedded-embeddings, embedded-moderation"),
+        (False, "loading: embedded-embeddings, embedded-moderation"),
+        (False, "loading: embedded-moderation"),
         (True, "loaded"),
     }
 
@@ -68,7 +69,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_does_not_take_the_others_alo
     with site.serve(**PRELOAD) as served:
         eventually(lambda: lines(served, "models_not_known"), 30, "the catalog could not be read")
         rename_table(site, "away", "api_model")
-        eventually(lambda: lines(served, "model_loaded"), 60, "the embedding model is loaded")
+        eventually(lambda: lines(served, "model_loaded") == 2, 60, "the other models are loaded")
         assert models(served) == (False, "cannot be loaded: embedded-chat (LlamaFailure)")
         assert served.get("/readyz").status_code == 503
         answer = served.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
@@ -82,7 +83,7 @@ def test_models_that_load_on_first_use_do_not_keep_the_server_from_being_ready(i
     site = install()
     site.bootstrap()
     with site.serve() as served:
-        assert models(served) == (True, "loaded on first use: embedded-chat, embedded-embeddings")
+        assert models(served) == (True, "loaded on first use: embedded-chat, embedded-embeddings, embedded-moderation")
 
 
 def test_memory_is_given_back_only_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,8 @@ def test_it_prints_a_key_once_and_serves_with_hashed_files_and_debug_off(install
         assert f"{served.url.replace('127.0.0.1', 'localhost')}/admin/" in told
         assert "createsuperuser" in told
         answer = served.get("/v1/models", headers={"Authorization": f"Bearer {keys[0]}"})
-        assert [model["id"] for model in answer.json()["data"]] == ["lukhas-chat-1", "lukhas-embed-1", "lukhas-echo-1"]
+        names = [model["id"] for model in answer.json()["data"]]
+        assert names == ["lukhas-chat-1", "lukhas-embed-1", "lukhas-moderation-1", "lukhas-echo-1"]
         sheets = HASHED.findall(served.get("/admin/login/").text)
         assert sheets
         sheet = served.get(sheets[0], headers={"Accept-Encoding": "gzip"})

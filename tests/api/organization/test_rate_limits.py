@@ -20,8 +20,8 @@ def test_every_model_and_alias_that_the_project_sees_has_a_row(admin: openai.Ope
     Model.objects.filter(model_id="lukhas-embed-1").update(enabled=False)
     organization, project = admin.admin.organization, world.project.public_id
     rows = list(organization.projects.rate_limits.list_rate_limits(project))
-    assert [row.model for row in rows] == ["lukhas-chat-1", ECHO, "fast"]
-    assert len({row.id for row in rows}) == 3
+    assert [row.model for row in rows] == ["lukhas-chat-1", "lukhas-moderation-1", ECHO, "fast"]
+    assert len({row.id for row in rows}) == 4
     for row in rows:
         assert row.object == "project.rate_limit"
         assert (row.max_requests_per_1_minute, row.max_tokens_per_1_minute) == (1_000_000, 1_000_000_000)
@@ -48,7 +48,7 @@ def test_a_limit_on_all_models_of_a_project_is_shown_for_each_that_has_none_of_i
     RateLimit.objects.put(world.project, {"value": 1}, model=ECHO, unit="in_flight", period="")
     rows = api.get(f"/projects/{world.project.public_id}/rate_limits").json()["data"]
     shown = {row["model"]: row["max_requests_per_1_minute"] for row in rows}
-    assert shown == {"lukhas-chat-1": 9, "lukhas-embed-1": 9, ECHO: 3}
+    assert shown == {"lukhas-chat-1": 9, "lukhas-embed-1": 9, "lukhas-moderation-1": 9, ECHO: 3}
 
 
 def test_a_limit_that_is_set_is_kept_to(admin: openai.OpenAI, make_sdk: Sdk, world: World) -> None:
