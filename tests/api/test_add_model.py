@@ -21,7 +21,7 @@ def test_a_model_is_added_under_the_same_id_unless_told_otherwise(gpu: Upstream)
     assert err == 'Next: ask for "model": "Qwen/Qwen3-4B:latest". A running server knows it within two seconds.\n'
     model = Model.objects.get(model_id="Qwen/Qwen3-4B:latest")
     assert (model.upstream, model.upstream_model, model.enabled) == (gpu, "", True)
-    assert (model.chat, model.completions, model.embeddings) == (True, True, True)
+    assert (model.chat, model.completions, model.embeddings, model.moderations) == (True, True, True, False)
     assert (model.context_window, model.encoding, model.input_price) == (None, "cl100k_base", 0)
 
 
@@ -41,6 +41,11 @@ def test_endpoints_and_the_vector_space_can_be_given() -> None:
     assert (model.chat, model.completions, model.embeddings, model.vector_space) == (True, False, False, "")
     out, _ = run("add_model", "big", "--upstream", "gpu", "--embeddings", "--no-chat", "--vector-space", "minilm")
     assert out == "Changed model big (vector_space: none → minilm; chat: yes → no; embeddings: no → yes).\n"
+    assert run("add_model", "big", "--upstream", "gpu", "--moderations")[0] == (
+        "Changed model big (moderations: no → yes).\n"
+    )
+    run("add_model", "big", "--upstream", "gpu", "--no-moderations")
+    assert not Model.objects.get(model_id="big").moderations
     assert run("add_model", "big", "--upstream", "gpu", "--no-chat")[0] == "Unchanged: model big.\n"
 
 

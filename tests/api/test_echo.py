@@ -20,6 +20,7 @@ from api.exceptions import APIError
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
 from api.serializers.embeddings import parse_embeddings
+from api.serializers.moderations import parse_moderation
 
 ECHO = EchoBackend()
 WEATHER = {
@@ -403,6 +404,19 @@ async def test_equal_texts_have_equal_vectors_of_unit_length_and_others_do_not()
     assert answer["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
     tokens = await embed([64])
     assert tokens["data"][0]["embedding"] == answer["data"][0]["embedding"]
+
+
+async def test_a_text_is_flagged_for_the_categories_whose_names_it_holds() -> None:
+    request = parse_moderation({"model": "m", "input": ["a hate/threatening b", "c"]})
+    call = call_of()
+    named, harmless = orjson.loads(await ECHO.moderate(request, call))["results"]
+    assert [name for name, yes in named["categories"].items() if yes] == ["hate", "hate/threatening"]
+    assert named["category_scores"]["hate"] == 1.0
+    assert not harmless["flagged"]
+    assert call.usage is not None
+    assert call.usage.input_tokens == 7
+    long = parse_moderation({"model": "m", "input": "a b c d e f"})
+    assert await refused(ECHO.moderate(long, call_of(context_window=3))) == (None, None)
 
 
 async def test_vectors_have_the_dimensions_that_were_asked_for() -> None:

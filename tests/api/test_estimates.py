@@ -10,6 +10,7 @@ from api.estimates import IMAGE_TOKENS, MESSAGE_TOKENS, TEMPLATE_TOKENS, estimat
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
 from api.serializers.embeddings import parse_embeddings
+from api.serializers.moderations import parse_moderation
 
 OPEN = Target("m", "u", "openai")
 
@@ -81,6 +82,18 @@ def test_embeddings_count_their_inputs_and_answer_with_none(input: Any, tokens: 
     assert estimate(parse_embeddings({"model": "m", "input": input}), OPEN) == (tokens, 0)
 
 
+@pytest.mark.parametrize(
+    ("input", "tokens"),
+    [
+        ("fives", 2),
+        (["four", "fives", ""], 3),
+        ([{"type": "text", "text": "fives"}, {"type": "image_url", "image_url": {"url": "x" * 900}}], 2 + IMAGE_TOKENS),
+    ],
+)
+def test_moderations_count_texts_and_images_and_answer_with_none(input: Any, tokens: int) -> None:
+    assert estimate(parse_moderation({"model": "m", "input": input}), OPEN) == (tokens, 0)
+
+
 # --- The most that a request can cost ----------------------------------------------------------------------------
 
 MICRO = 1_000_000
@@ -130,6 +143,16 @@ def test_completions_and_embeddings_have_a_most_for_all_their_texts() -> None:
     embeddings = parse_embeddings({"model": "m", "input": ["four", "x"]})
     assert most(embeddings) == size(embeddings)
     assert most(embeddings, context_window=20) == 2 * 20
+
+
+def test_moderations_have_a_most_for_all_their_texts_and_images() -> None:
+    texts = parse_moderation({"model": "m", "input": ["four", "x"]})
+    assert most(texts) == size(texts)
+    assert most(texts, context_window=20) == 2 * 20
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    shown = parse_moderation({"model": "m", "input": [{"type": "text", "text": "four"}, image]})
+    assert most(shown) == 1 + IMAGE_TOKENS
+    assert most(shown, context_window=9000) == 2 * 9000
 
 
 @pytest.mark.parametrize(("input_price", "output_price", "expected"), [(0, 0, 0), (0, MICRO, 7), (MICRO, 0, 104)])

@@ -35,6 +35,7 @@ ENDPOINTS: list[tuple[str, dict[str, Any]]] = [
     ("/v1/completions", {"prompt": "Hi"}),
     ("/v1/completions", {"prompt": "Hi", "stream": True}),
     ("/v1/embeddings", {"input": "Hi"}),
+    ("/v1/moderations", {"input": "Hi"}),
 ]
 Ask = Callable[..., httpx.Response]
 
@@ -46,7 +47,9 @@ def added(upstream: MockUpstream, database: None, settings: Settings, monkeypatc
     run("add_upstream", "gpu", upstream.url, "--api-key-env", "MOCK_KEY")
     monkeypatch.setenv("MOCK_KEY", "sk-very-secret")
     prices = ("--input-price", "1000", "--output-price", "1000", "--cached-input-price", "1000")
-    run("add_model", "big", "--upstream", "gpu", "--upstream-model", MODEL, "--vector-space", "a", *prices)
+    rest = ("--upstream-model", MODEL, "--vector-space", "a", "--moderations", *prices)
+    run("add_model", "big", "--upstream", "gpu", *rest)
+    Model.objects.filter(model_id="lukhas-echo-1").update(moderations=True)
 
 
 @pytest.fixture
@@ -68,8 +71,8 @@ def standby(spare: MockUpstream) -> MockUpstream:
 def small(spare: MockUpstream) -> MockUpstream:
     """The second server with `small`, a fallback of `big` at two dollars a thousand tokens."""
     model = Model.objects.create(
-        model_id="small", upstream=at("spare"), vector_space="a", input_price=2000, cached_input_price=2000,
-        output_price=2000,
+        model_id="small", upstream=at("spare"), vector_space="a", moderations=True, input_price=2000,
+        cached_input_price=2000, output_price=2000,
     )  # fmt: skip
     Fallback.objects.create(model=big(), target=model)
     return spare
@@ -139,7 +142,8 @@ class TestRetries:
             assert (answer.status_code, way(answer)) == (200, ("gpu", "3"))
             row = recorded(answer)
             assert (row.status, row.attempts, row.model, row.upstream) == (200, 3, "big", "gpu")
-            assert row.input_tokens == 7
+            assert row.input_tokens == (1 if row.estimated else 7)
+            assert row.estimated == (row.endpoint == "/v1/moderations")
 
     def test_what_may_pass_is_known_by_status_or_by_how_it_breaks_off(self, ask: Ask, upstream: MockUpstream) -> None:
         for mode in ("408", "409", "busy", "500", "drop", "error-first", "empty"):

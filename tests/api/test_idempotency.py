@@ -17,15 +17,18 @@ from accounts.models.organizations import ProjectRetention, Retention
 from analytics import usage
 from analytics.models import UsageRecord
 from api import idempotency
+from api.models import Model
 from tests.conftest import MakeKey
 from tests.processes import eventually
 
 CHAT, COMPLETION, EMBEDDING = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+MODERATION = "/v1/moderations"
 HELLO: dict[str, Any] = {"model": "lukhas-echo-1", "messages": [{"role": "user", "content": "hello"}]}
 BODIES: dict[str, dict[str, Any]] = {
     CHAT: HELLO,
     COMPLETION: {"model": "lukhas-echo-1", "prompt": "hello"},
     EMBEDDING: {"model": "lukhas-echo-1", "input": "hello"},
+    MODERATION: {"model": "lukhas-echo-1", "input": "hello"},
 }
 
 
@@ -40,6 +43,7 @@ def code(answer: httpx.Response) -> str | None:
 
 @pytest.mark.parametrize("path", BODIES)
 def test_who_asks_again_gets_the_same_answer_and_uses_nothing(client: httpx.Client, path: str) -> None:
+    Model.objects.filter(model_id="lukhas-echo-1").update(moderations=True)
     RateLimit.objects.create(project=Project.objects.get(), unit="requests", period="minute", value=1)
     first, again = (ask(client, "k-1", BODIES[path], path) for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)

@@ -31,7 +31,7 @@ def other() -> Model:
 
 def only(model: Model, *capabilities: str) -> None:
     """Has the model answer these endpoints, whatever rests on it."""
-    fields = {name: name in capabilities for name in ("chat", "completions", "embeddings")}
+    fields = {name: name in capabilities for name in ("chat", "completions", "embeddings", "moderations")}
     models.QuerySet(Model).filter(pk=model.pk).update(**fields)
     model.refresh_from_db()
 
@@ -192,6 +192,7 @@ def test_a_model_does_not_leave_a_space_or_an_endpoint_that_a_rollout_rests_on(
     assert "must answer the same endpoints" in str(
         refused(lambda: Model.objects.filter(pk=model.pk).update(chat=False))
     )
+    assert "moderations" in str(refused(lambda: Model.objects.filter(pk=model.pk).update(moderations=True)))
     model.refresh_from_db()
     model.enabled = False
     model.save(update_fields=["enabled"])

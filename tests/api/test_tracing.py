@@ -16,6 +16,7 @@ from pytest_django import Settings
 from api import errors, tracing
 from api.backends.base import Call
 from api.catalog import Target
+from api.models import Model
 from api.serializers.embeddings import parse_embeddings
 from lukhas_site.http.edge import Edge
 from tests.api.rollouts import FLAG, make_flag, make_models
@@ -124,6 +125,17 @@ def test_embeddings_are_a_span_that_says_how_much_was_embedded(traced: httpx.Cli
     assert (known["input_count"], known["input_length"]) == (2, 11)
     assert known["gen_ai.usage.input_tokens"] > 0
     assert "gen_ai.response.finish_reasons" not in known
+
+
+def test_moderations_are_a_span_that_says_how_much_was_judged(traced: httpx.Client, spans: Spans) -> None:
+    Model.objects.filter(model_id="lukhas-echo-1").update(moderations=True)
+    traced.post("/v1/moderations", json={"model": "lukhas-echo-1", "input": ["four", "seven77"]})
+    span = spans.of("moderations.create")
+    check_parent(spans, span, "moderations")
+    known = attributes(span)
+    assert known["gen_ai.operation.name"] == "moderations"
+    assert (known["input_count"], known["input_length"]) == (2, 11)
+    assert known["gen_ai.usage.input_tokens"] > 0
 
 
 def test_a_streams_span_lasts_as_long_as_the_stream(traced: httpx.Client, spans: Spans, settings: Settings) -> None:

@@ -118,6 +118,19 @@ def test_what_an_answer_holds(capability: str, answer: dict[str, Any], told: str
 
 
 @pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"results": [{"flagged": False}]}, "It flags nothing."),
+        ({"results": [{"flagged": True}]}, "It flags a harmless text."),
+        ({"results": [{"flagged": 1}]}, None),
+        ({}, None),
+    ],
+)
+def test_what_a_judgement_says_which_never_tells_what_it_took(answer: dict[str, Any], told: str | None) -> None:
+    assert words.of_answer("moderations", answer) == told
+
+
+@pytest.mark.parametrize(
     ("usage", "told"),
     [
         ({"prompt_tokens": 9, "completion_tokens": 1}, "9 tokens in, 1 out."),

@@ -29,7 +29,7 @@ def model_of(**fields: Any) -> Model:
 
 
 def only(*names: str) -> dict[str, bool]:
-    return {name: name in names for name in ("chat", "completions", "embeddings")}
+    return {name: name in names for name in ("chat", "completions", "embeddings", "moderations")}
 
 
 @contextmanager
@@ -71,6 +71,7 @@ async def test_an_upstream_is_asked_what_it_offers_and_a_model_for_one_token_wit
     [
         (["completions", "embeddings"], "completions", {"prompt": "Say OK.", "max_tokens": 1}),
         (["embeddings"], "embeddings", {"input": ["Say OK."]}),
+        (["moderations"], "moderations", {"input": ["Say OK."]}),
         ([], None, None),
     ],
 )
@@ -218,6 +219,7 @@ class TestModelsOfThisProcess:
             (["chat"], "POST /chat/completions", "It says “Say”. 3 tokens in, 1 out."),
             (["completions"], "POST /completions", "It says “Say”. 3 tokens in, 1 out."),
             (["embeddings"], "POST /embeddings", "A vector of 64 numbers. 3 tokens in."),
+            (["moderations"], "POST /moderations", "It flags nothing."),
         ],
     )
     async def test_they_are_asked_by_their_backend(self, names: list[str], asked: str, told: str) -> None:

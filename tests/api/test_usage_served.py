@@ -20,6 +20,7 @@ from analytics.records import Record, decode
 from api import work
 from api.backends import registry
 from api.backends.echo import EchoBackend
+from api.models import Model
 from features.models import FlagState
 from lukhas_site.asgi import application
 from lukhas_site.http.sse import opened
@@ -120,11 +121,13 @@ class TestRecords:
             ("/v1/completions", {"prompt": "one two"}, (2, 2)),
             ("/v1/completions", {"prompt": "one two", "stream": True}, (2, 2)),
             ("/v1/embeddings", {"input": ["one two", "three"]}, (3, 0)),
+            ("/v1/moderations", {"input": ["one two", "three"]}, (3, 0)),
         ],
     )
     def test_every_endpoint_is_recorded(
         self, client: httpx.Client, path: str, body: dict[str, Any], tokens: tuple[int, int]
     ) -> None:
+        Model.objects.filter(model_id="lukhas-echo-1").update(moderations=True)
         row = recorded(client.post(path, json={"model": "lukhas-echo-1", **body}))
         assert (row.endpoint, row.stream) == (path, body.get("stream", False))
         assert (row.input_tokens, row.output_tokens) == tokens

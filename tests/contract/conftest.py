@@ -14,6 +14,7 @@ from tests.serving import Server
 
 CHAT_MODELS = ("lukhas-echo-1", "lukhas-chat-1", "relay")
 EMBEDDING_MODELS = ("lukhas-echo-1", "lukhas-embed-1", "relay")
+MODERATION_MODELS = ("lukhas-echo-1", "lukhas-moderation-1", "relay")
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +22,14 @@ def relay(server: Server, api_key: str, monkeypatch: pytest.MonkeyPatch) -> None
     """Adds the upstream as a user would."""
     monkeypatch.setenv("RELAY_API_KEY", api_key)
     run("add_upstream", "another", f"{server.url}/v1", "--api-key-env", "RELAY_API_KEY")
-    run("add_model", "relay", "--upstream", "another", "--upstream-model", "lukhas-echo-1")
+    run("add_model", "relay", "--upstream", "another", "--upstream-model", "lukhas-echo-1", "--moderations")
+    run("add_model", "lukhas-echo-1", "--upstream", "echo", "--moderations")
 
 
 @pytest.fixture
 def loaded(server: Server) -> None:
     """The embedded models are in memory, so that no test waits for them."""
-    for kind in ("embedded-chat", "embedded-embeddings"):
+    for kind in ("embedded-chat", "embedded-embeddings", "embedded-moderation"):
         registry.backend(kind).load()
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from pytest_django import Settings
 
+from api.engines.moderation import CATEGORIES
 from tests.api.streams import chunks_of, text_of
-from tests.contract.conftest import CHAT_MODELS, EMBEDDING_MODELS, wait_until_idle
+from tests.contract.conftest import CHAT_MODELS, EMBEDDING_MODELS, MODERATION_MODELS, wait_until_idle
 
 pytestmark = pytest.mark.usefixtures("loaded")
 
@@ -278,3 +279,30 @@ class TestEmbeddings:
         for body, code in (({"input": "a", "colour": 1}, "unknown_parameter"), ({"input": [999_999]}, "invalid_value")):
             answer = client.post("/v1/embeddings", json={"model": model, **body})
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("model", MODERATION_MODELS)
+class TestModerations:
+    def test_each_text_has_a_result_of_the_specifications_shape_in_its_place(
+        self, client: httpx.Client, model: str
+    ) -> None:
+        texts = ["What a nice day.", "I am going to kill you: harassment/threatening.", "What a nice night."]
+        body = client.post("/v1/moderations", json={"model": model, "input": texts}).json()
+        assert (set(body), body["model"]) == ({"id", "model", "results"}, model)
+        assert [result["flagged"] for result in body["results"]] == [False, True, False]
+        for result in body["results"]:
+            assert set(result["categories"]) == set(result["category_scores"]) == set(CATEGORIES)
+            assert set(result["category_applied_input_types"]) == set(CATEGORIES)
+            assert result["flagged"] == any(result["categories"].values())
+            assert all(0 <= score <= 1 for score in result["category_scores"].values())
+        alone = client.post("/v1/moderations", json={"model": model, "input": texts[1]}).json()["results"][0]
+        assert alone["categories"] == body["results"][1]["categories"]
+
+    def test_an_image_and_an_unknown_parameter_are_refused_by_name(self, client: httpx.Client, model: str) -> None:
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        for body, code, param in (
+            ({"input": [image]}, "unsupported_value", "input[0].type"),
+            ({"input": "a", "colour": 1}, "unknown_parameter", "colour"),
+        ):
+            error = client.post("/v1/moderations", json={"model": model, **body}).json()["error"]
+            assert (error["code"], error["param"]) == (code, param)

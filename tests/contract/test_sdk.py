@@ -15,7 +15,7 @@ import pydantic
 import pytest
 
 from api.exceptions import APIError
-from tests.contract.conftest import CHAT_MODELS, EMBEDDING_MODELS
+from tests.contract.conftest import CHAT_MODELS, EMBEDDING_MODELS, MODERATION_MODELS
 from tests.serving import Server
 
 pytestmark = pytest.mark.usefixtures("loaded")
@@ -175,6 +175,21 @@ def test_embeddings(call: Caller, model: str) -> None:
         assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
     tokens = call(lambda client: client.embeddings.create(model=model, input=[[15339]], encoding_format="float"))
     assert tokens.usage.prompt_tokens > 0
+
+
+@pytest.mark.parametrize("model", MODERATION_MODELS)
+def test_moderations(call: Caller, model: str) -> None:
+    answer = call(lambda client: client.moderations.create(model=model, input=["a nice day", "another"]))
+    assert answer.id.startswith("modr-")
+    assert [result.flagged for result in answer.results] == [False, False]
+    assert answer.results[0].category_applied_input_types.sexual_minors == ["text"]
+    parts: Any = [{"type": "text", "text": "a nice day"}, {"type": "text", "text": "another"}]
+    (result,) = call(lambda client: client.moderations.create(model=model, input=parts)).results
+    assert result.category_scores.self_harm_intent < 0.5
+
+
+def test_moderations_without_a_model(call: Caller) -> None:
+    assert call(lambda client: client.moderations.create(input="a nice day")).model == "lukhas-moderation-1"
 
 
 def test_models(call: Caller) -> None:

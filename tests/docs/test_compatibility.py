@@ -18,6 +18,7 @@ TABLES = {
         parameters.EMBEDDINGS,
         [EmbeddedEmbeddingsBackend.EMBEDDING_PARAMETERS, EchoBackend.EMBEDDING_PARAMETERS],
     ),
+    "Moderations": (parameters.MODERATIONS, [parameters.MODERATIONS, parameters.MODERATIONS]),
 }
 
 

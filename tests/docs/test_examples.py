@@ -125,6 +125,7 @@ def test_every_block_says_what_it_is(page: Page) -> None:
         "docs/embeddings",
         "docs/features-api",
         "docs/models",
+        "docs/moderations",
         "docs/ofrep",
         "docs/privacy",
         "docs/sessions",
