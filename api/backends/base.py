@@ -109,7 +109,6 @@ class Backend(ABC):
     """Answers validated requests. Every method raises the exceptions of `api.errors` for what goes wrong.
 
     `chat`, `complete`, `embed` and `moderate` return the JSON body of the answer. `stream_chat` and `stream_complete`
-    `chat`, `complete`, `embed` and `moderate` return the JSON body of the answer. `stream_chat` and `stream_complete`
     yield whole server-sent events (`data: …\\n\\n`), one or several at a time, and at last `data: [DONE]\\n\\n` by
     itself. A failure before the first event is raised when the first event is asked for, so that it can still become a
     status. Cancelling the task, or closing the generator, frees the model at once.
