@@ -6,8 +6,8 @@ marks that the model adds to each window.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import ClassVar, NoReturn
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import ClassVar, NoReturn, TypeVar
 
 import numpy as np
 from django.conf import settings
@@ -32,6 +32,8 @@ from api.parameters import EMBEDDINGS
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 
 CHUNK_PIECES = 512
+
+T = TypeVar("T")
 
 
 class EmbeddedEmbeddingsBackend(LocalBackend):
@@ -65,17 +67,22 @@ class EmbeddedEmbeddingsBackend(LocalBackend):
         return "fp_minilm"
 
     async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
-        pieces = await self.pieces_of(await texts_of(request, call.target))
+        texts = await texts_of(request, call.target)
+        pieces = await self.off_loop(texts, lambda: self.pieces_of(texts))
         cut, counts = windows(pieces)
         rows = await self.batcher.submit(cut)
         return Vectors(join(rows, cut, counts), sum(map(len, pieces)))
 
-    async def pieces_of(self, texts: Sequence[str]) -> list[list[int]]:
+    async def off_loop(self, texts: Sequence[str], work: Callable[[], T]) -> T:
+        """What `work`, which tokenises these texts, returns: on a thread, unless they are short."""
+        if self.loaded and sum(map(len, texts)) <= INLINE_CHARACTERS:
+            return work()
+        return await asyncio.to_thread(work)
+
+    def pieces_of(self, texts: Sequence[str]) -> list[list[int]]:
         """The word pieces of each text. Raises InputTooLong and TooManyTokens."""
         try:
-            if self.loaded and sum(map(len, texts)) <= INLINE_CHARACTERS:
-                return self.model.tokenise(texts)
-            return await asyncio.to_thread(self.model.tokenise, texts)
+            return self.model.tokenise(texts)
         except TextTooLong as error:
             raise InputTooLong(MAX_PIECES, error.pieces, exact=error.exact) from error
         except TooManyPieces as error:

@@ -5,7 +5,7 @@ costs one embedding, a longer one an embedding a sentence. `usage` counts word p
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence, Sized
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -24,6 +24,11 @@ INLINE_SEGMENTS = 8
 """Up to this many, comparing takes less than a change of threads is worth."""
 PART_CHARACTERS = 8_192
 """A part of a text has no more word pieces than characters, and so is never too long for the tokeniser."""
+
+
+def spans(groups: Iterable[Sized]) -> Iterator[tuple[int, int]]:
+    """Where each group begins and ends among the members of all."""
+    return pairwise(accumulate(map(len, groups), initial=0))
 
 
 class EmbeddedModerationBackend(LocalBackend):
@@ -49,28 +54,31 @@ class EmbeddedModerationBackend(LocalBackend):
         queue is full."""
         if not self.loaded:
             await asyncio.to_thread(self.load)
+        cut, tokens = await self.embedder.off_loop(texts, lambda: self._cut(texts, longest))
+        rows = await self.embedder.batcher.submit(list(chain.from_iterable(cut)))
+
+        def compare() -> list[Scores]:
+            pairs = zip(cut, spans(cut), strict=True)
+            return [self.classifier.scores(one, rows[start:end]) for one, (start, end) in pairs]
+
+        scores = compare() if len(rows) <= INLINE_SEGMENTS else await asyncio.to_thread(compare)
+        return Judgements(scores, tokens)
+
+    def _cut(self, texts: Sequence[str], longest: int | None) -> tuple[list[list[Sequence[int]]], int]:
+        """The segments of each text, and the word pieces of all."""
         parts = [[text] if longest else list(slices(text, PART_CHARACTERS)) for text in texts]
-        pieces = await self.embedder.pieces_of(list(chain.from_iterable(parts)))
-        ends = pairwise(accumulate(map(len, parts), initial=0))
-        whole = [list(chain.from_iterable(pieces[start:end])) for start, end in ends]
+        pieces = self.embedder.pieces_of(list(chain.from_iterable(parts)))
+        whole = [list(chain.from_iterable(pieces[start:end])) for start, end in spans(parts)]
         for each in whole:
             if longest and len(each) > longest:
                 raise InputTooLong(longest, len(each))
-        cut = [segments(each) for each in whole]
-        rows = await self.embedder.batcher.submit(list(chain.from_iterable(cut)))
-        spans = pairwise(accumulate(map(len, cut), initial=0))
-
-        def compare() -> list[Scores]:
-            return [self.classifier.scores(one, rows[start:end]) for one, (start, end) in zip(cut, spans, strict=True)]
-
-        scores = compare() if len(rows) <= INLINE_SEGMENTS else await asyncio.to_thread(compare)
-        return Judgements(scores, sum(map(len, whole)))
+        return [segments(each) for each in whole], sum(map(len, whole))
 
     async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
         texts = [text for texts in request.inputs for text in texts]
         judged = await self.judge(texts, min(call.target.context_window or MAX_PIECES, MAX_PIECES))
-        ends = pairwise(accumulate(map(len, request.inputs), initial=0))
-        return Judgements([highest(judged.scores[start:end]) for start, end in ends], judged.input_tokens)
+        scores = [highest(judged.scores[start:end]) for start, end in spans(request.inputs)]
+        return Judgements(scores, judged.input_tokens)
 
     async def vectors(self, request: EmbeddingRequest, call: Call) -> Vectors:
         self._refuse()

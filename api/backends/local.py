@@ -49,7 +49,7 @@ class LocalBackend(Backend):
         """The embeddings of all inputs, in their order."""
 
     async def judgements(self, request: ModerationRequest, call: Call) -> Judgements:
-        """The scores of all inputs, in their order. A model that judges nothing need not say so."""
+        """The scores of all inputs, in their order. Refused here: most models judge nothing."""
         raise UnsupportedValue("This model does not moderate.", param="model")
 
     async def chat(self, request: ChatRequest, call: Call) -> bytes:
@@ -104,10 +104,10 @@ class LocalBackend(Backend):
 
     async def moderate(self, request: ModerationRequest, call: Call) -> bytes:
         refuse_others(request.body, MODERATIONS, MODERATIONS)
-        for path in request.images:
+        if request.images:
             raise UnsupportedValue(
                 "Unsupported value: 'image_url' is not supported with this model. Supported values are: 'text'.",
-                param=f"{path}.type",
+                param=f"{request.images[0]}.type",
             )
         call.attempts += 1
         judgements = await self.judgements(request, call)

@@ -54,10 +54,6 @@ class ModerationInput(WireField):
         check_length(self.param, data, 1, MOST_INPUTS)
         return self._parts(data) if isinstance(data[0], dict) else self._texts(data)
 
-    def to_representation(self, value: Any) -> Any:
-        """Only requests hold inputs; they are shown as they were given."""
-        return value
-
     def _texts(self, data: list[Any]) -> Given:
         for at, text in enumerate(data):
             if not isinstance(text, str):

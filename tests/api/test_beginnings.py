@@ -65,7 +65,7 @@ def test_it_holds_what_the_application_makes_in_an_empty_database() -> None:
         ensure_defaults()
         ensure_catalog()
     assert in_common() == here
-    assert len(here["api_model"]) == len(here["api_upstream"]) == 3
+    assert len(here["api_model"]) == len(here["api_upstream"]) == 4
     assert len(here["accounts_project"]) == 1
 
 

@@ -140,7 +140,7 @@ async def test_it_does_nothing_else(backend: EmbeddedModerationBackend) -> None:
     with pytest.raises(APIError):
         backend.completion_deltas(parse_completion({"model": "m"}), Call(TARGET))
     with pytest.raises(APIError):
-        await backend.embed(parse_embeddings({"model": "m", "input": "a"}), Call(TARGET))
+        await backend.vectors(parse_embeddings({"model": "m", "input": "a"}), Call(TARGET))
 
 
 @pytest.mark.parametrize("kind", ["embedded-chat", "embedded-embeddings"])

@@ -30,7 +30,7 @@ def test_models_and_aliases_are_listed_in_the_specifications_shape(client: httpx
         "team/fast:latest",
     ]
     assert all(one["object"] == "model" and set(one) == {"id", "object", "created", "owned_by"} for one in body["data"])
-    assert body["data"][3] == {
+    assert body["data"][4] == {
         "id": "org/big-model:7b.q4",
         "object": "model",
         "created": int(tagged.created_at.timestamp()),

@@ -9,7 +9,7 @@ import pytest
 from api.models import Alias, Model, ModelPermissions
 from tests.api.organization.conftest import Http, Sdk, World, error_of
 
-CHAT, EMBED, ECHO = "lukhas-chat-1", "lukhas-embed-1", "lukhas-echo-1"
+CHAT, EMBED, JUDGE, ECHO = "lukhas-chat-1", "lukhas-embed-1", "lukhas-moderation-1", "lukhas-echo-1"
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def alias(world: World) -> None:
 def usable(caller: openai.OpenAI) -> list[str]:
     """The models that are listed, each of which must be retrievable; all others must not."""
     listed = [model.id for model in caller.models.list()]
-    for model in (CHAT, EMBED, ECHO, "fast"):
+    for model in (CHAT, EMBED, JUDGE, ECHO, "fast"):
         if model in listed:
             assert caller.models.retrieve(model).id == model
         else:
@@ -35,7 +35,7 @@ def test_a_project_may_use_everything_until_something_else_is_said(
     permissions = admin.admin.organization.projects.model_permissions
     found = permissions.retrieve(world.project.public_id)
     assert (found.object, found.mode, found.api_model_ids) == ("project.model_permissions", "deny_list", [])
-    assert usable(make_sdk(api_key=world.token)) == [CHAT, EMBED, ECHO, "fast"]
+    assert usable(make_sdk(api_key=world.token)) == [CHAT, EMBED, JUDGE, ECHO, "fast"]
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_a_project_may_use_everything_until_something_else_is_said(
         ("allow_list", [ECHO], [ECHO, "fast"]),
         ("allow_list", ["fast"], ["fast"]),
         ("allow_list", [], []),
-        ("deny_list", [ECHO], [CHAT, EMBED]),
-        ("deny_list", ["fast"], [CHAT, EMBED, ECHO]),
-        ("deny_list", [], [CHAT, EMBED, ECHO, "fast"]),
+        ("deny_list", [ECHO], [CHAT, EMBED, JUDGE]),
+        ("deny_list", ["fast"], [CHAT, EMBED, JUDGE, ECHO]),
+        ("deny_list", [], [CHAT, EMBED, JUDGE, ECHO, "fast"]),
     ],
 )
 def test_models_are_allowed_or_denied_along_with_their_aliases(
     admin: openai.OpenAI, make_sdk: Sdk, world: World, mode: Any, named: list[str], left: list[str]
 ) -> None:
     caller = make_sdk(api_key=world.token)
-    assert usable(caller) == [CHAT, EMBED, ECHO, "fast"]
+    assert usable(caller) == [CHAT, EMBED, JUDGE, ECHO, "fast"]
     permissions, project = admin.admin.organization.projects.model_permissions, world.project.public_id
     made = permissions.update(project, mode=mode, model_ids=named)
     assert (made.mode, made.api_model_ids) == (mode, named)
@@ -67,7 +67,7 @@ def test_models_are_allowed_or_denied_along_with_their_aliases(
                 caller.embeddings.create(model=model, input="x", encoding_format="float")
             assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
     assert permissions.delete(project).deleted is True
-    assert usable(caller) == [CHAT, EMBED, ECHO, "fast"]
+    assert usable(caller) == [CHAT, EMBED, JUDGE, ECHO, "fast"]
     assert permissions.delete(project).object == "project.model_permissions.deleted"
 
 
@@ -76,8 +76,8 @@ def test_other_projects_go_on_as_before(
 ) -> None:
     permissions = admin.admin.organization.projects.model_permissions
     permissions.update(world.project.public_id, mode="allow_list", model_ids=[])
-    assert usable(make_sdk(api_key=elsewhere.token)) == [CHAT, EMBED, ECHO, "fast"]
-    assert usable(make_sdk(api_key=make_key())) == [CHAT, EMBED, ECHO, "fast"]
+    assert usable(make_sdk(api_key=elsewhere.token)) == [CHAT, EMBED, JUDGE, ECHO, "fast"]
+    assert usable(make_sdk(api_key=make_key())) == [CHAT, EMBED, JUDGE, ECHO, "fast"]
 
 
 def test_the_list_of_models_is_cached_by_what_the_project_sees(http: Http, world: World, api: httpx.Client) -> None:
