@@ -1,5 +1,6 @@
 """The embedded moderation model behind the contract: real weights, long texts, limits; and the interface for others."""
 
+import threading
 from typing import Any, cast
 
 import numpy as np
@@ -94,6 +95,22 @@ async def test_a_short_text_costs_one_embedding(
     await judge(backend, THREAT)
     await judge(backend, "word " * 100)
     assert run == [1, 3]
+
+
+async def test_long_texts_are_cut_off_the_event_loop(
+    backend: EmbeddedModerationBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+    cut = backend._cut
+
+    def noted(texts: Any, longest: int | None) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return cut(texts, longest)
+
+    monkeypatch.setattr(backend, "_cut", noted)
+    await judge(backend, THREAT)
+    await judge(backend, " " * 5000)
+    assert threads == [True, False]
 
 
 async def test_an_image_is_refused_where_it_stands_and_nothing_is_asked(backend: EmbeddedModerationBackend) -> None:
