@@ -22,6 +22,7 @@ KEPT_AT_LEAST = {
     "LUKHAS_KEEP_RAW_EXPOSURES_DAYS": 1,
     "LUKHAS_KEEP_USAGE_RECORDS_DAYS": 7,
     "LUKHAS_KEEP_REFUSED_REQUESTS_DAYS": 1,
+    "LUKHAS_KEEP_VETOES_DAYS": 1,
 }
 """In days. That what a journal still has is not new is known by the usage records that are there."""
 

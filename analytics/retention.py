@@ -102,12 +102,21 @@ class UsageRecords(Table):
 
 
 EVENTS = Events("events", Event, "project_id", "at", raw=True)
-TABLES = (
+BY_NAME: dict[str, Table] = {}
+"""Those that there are, in the order in which they are pruned."""
+
+
+def add(table: Table) -> None:
+    """From now on this one is pruned, too; apps further up tell of theirs when they start."""
+    BY_NAME[table.name] = table
+
+
+for each in (
     EVENTS,
     Visits("visits", Visit, "project_id", "ended_at", raw=True),
     Table("rejected_events", RejectedEvent, "project_id", "received_at", raw=True),
     Table("raw_exposures", RawExposure, "project", "first_seen_at", raw=True),
     UsageRecords("usage_records", UsageRecord, "project_id", "at", raw=False),
     Table("refused_requests", Refused, "project_id", "hour", raw=False),
-)
-BY_NAME = {table.name: table for table in TABLES}
+):
+    add(each)

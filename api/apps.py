@@ -16,12 +16,14 @@ class ApiConfig(AppConfig):
     verbose_name = "Models"
 
     def ready(self) -> None:
-        """Registers the system checks, listens to changes of the catalog, tells accounts how to know a model and
-        features what flags may roll out, and says where vocabularies are unpacked."""
-        from api import checks, misfits, models, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
+        """Registers the system checks, listens to changes of the catalog and of policies, tells accounts how to know a
+        model, features what flags may roll out and analytics what else is pruned, and says where vocabularies are
+        unpacked."""
+        from api import checks, misfits, models, retention, signals  # noqa: F401, PLC0415 - they register themselves, and need the app registry
 
         signals.connect()
         names.ask(models.is_name)
         demands.make(misfits.demand)
         needs.tell(misfits.need)
+        retention.tell()
         encodings.configure(Path(settings.TIKTOKEN_CACHE_DIR))

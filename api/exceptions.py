@@ -27,7 +27,8 @@
     ├── UpstreamError                 502  upstream_error
     │   └── MailNotSent               502  mail_not_sent
     ├── Overloaded                    503  server_is_overloaded
-    │   └── UpstreamsDown             503  upstreams_down, in `api.refusals`
+    │   ├── UpstreamsDown             503  upstreams_down, in `api.refusals`
+    │   └── GuardianUnavailable       503  guardian_unavailable, in `api.refusals`
     └── UpstreamTimeout               504  upstream_timeout
 
 Who is turned away (401, 403) is told by `accounts.exceptions`, whose classes carry the same fields.

@@ -11,6 +11,7 @@ from api.breakers import breakers
 from api.catalog import Target
 from api.course import Course
 from api.exceptions import APIError, Overloaded, UpstreamError
+from api.guardian.admitting import Asked, admits_instead
 from api.work import Work
 
 FULL, NOT_USABLE = Failure(broken=False), Failure()
@@ -69,8 +70,11 @@ async def _passes(work: Work, course: Course, failure: Failure) -> bool:
 
 
 async def _turned(work: Work, target: Target) -> bool:
-    """Turns the request to another deployment. Whether it may be made there: another model has limits of its own."""
+    """Turns the request to another deployment. Whether it may be made there: another model has policies and limits of
+    its own."""
     if target.model != work.call.target.model:
+        if not await admits_instead(Asked(work.request, work.caller, work.exchange, work.endpoint), target):
+            return False
         try:
             reservation, prompt, answer = await reserving.reserve(work.request, work.caller, target)
         except (LimitReached, BudgetSpent):

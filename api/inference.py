@@ -1,5 +1,5 @@
-"""From a validated request to an answer: route, reserve, call the backend, and settle what it used. Shared by all
-views."""
+"""From a validated request to an answer: route, ask the policies, reserve, call the backend, and settle what it used.
+Shared by all views."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -20,6 +20,8 @@ from api.breakers import breakers
 from api.course import Course
 from api.errors import render
 from api.exceptions import APIError
+from api.guardian.admitting import Asked, admit
+from api.guardian.watching import NONE, watch
 from api.refusals import UpstreamsDown
 from api.rendering import DONE
 from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Request, Rollout
@@ -74,7 +76,8 @@ async def moderate(
 async def _begin(
     request: Request, capability: str, caller: Principal, exchange: Exchange, headers: Mapping[str, Any]
 ) -> Work:
-    """Routes the request and reserves what it may use. Raises what refuses it; then nothing is reserved."""
+    """Routes the request, asks the policies, where there are any, and reserves what it may use. Raises what refuses it;
+    then nothing is reserved."""
     at = time_ns() // 1000
     usage.admit()
     target, rollout = await routing.route(request, capability, caller, headers)
@@ -95,6 +98,8 @@ async def _begin(
     exchange.facts["upstream"] = target.upstream
     try:
         model = backend(target.kind)
+        if watch.policies is not NONE:
+            await admit(Asked(request, caller, exchange, ENDPOINTS[capability]), target)
         reservation, prompt, answer = await reserving.reserve(request, caller, target)
     except BaseException as refused:
         if course is not None:

@@ -1,6 +1,7 @@
-"""What Prometheus is told of requests that reached a model, and of those that a limit kept from it.
+"""What Prometheus is told of requests that reached a model, and of those that a limit or a policy kept from
+it.
 
-Labels are ids of the catalog and names of its upstreams, never what callers make up.
+Labels are ids of the catalog, names of its upstreams and reason codes of policies, never what callers make up.
 """
 
 from functools import lru_cache
@@ -39,6 +40,16 @@ limited = Counter(
     "lukhas_limit_refusals",
     "Requests that a rate limit or a budget refused, by whose it was: project, key, user or organization.",
     ["limit"],
+)
+vetoes = Counter(
+    "lukhas_vetoes",
+    "Requests that a policy refused, or in shadow would have refused, by its reason code, kind and mode.",
+    ["reason", "kind", "mode"],
+)
+guardian_failures = Counter(
+    "lukhas_guardian_failures",
+    "How often a policy could not tell, by its kind; `policies` where they could not be read.",
+    ["kind"],
 )
 
 

@@ -1,5 +1,6 @@
 """What is refused before a model is asked: 429 for a limit or a budget, in OpenAI's words, 503 where no server that
-could be asked is likely to answer, and 409 for an Idempotency-Key that is in use or was used otherwise."""
+could be asked is likely to answer, or policies cannot be asked, and 409 for an Idempotency-Key that is in use or was
+used otherwise."""
 
 from collections.abc import Iterable, Mapping
 from math import ceil
@@ -86,6 +87,13 @@ class UpstreamsDown(Overloaded):
             f"No server for this model answers at the moment. {tried(models)} Please try again later.",
             retry_after=max(1, ceil(seconds)),
         )
+
+
+class GuardianUnavailable(Overloaded):
+    """A policy that might refuse the request cannot tell at the moment."""
+
+    code = "guardian_unavailable"
+    default_detail = "The policies of this server cannot be asked at the moment. Please try again later."
 
 
 def tried(models: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from analytics.journal import Journal
 from api import catalog
 from api.backends import registry
 from api.breakers import breakers
+from api.guardian.watching import watch as policies
 from api.views import documentation as documented
 from features.ruleset import FRESH, current, watch
 from lukhas_site.http.views import AsyncAPIView
@@ -31,8 +32,11 @@ TIMEOUT = 1.0
 
 
 def guardian_state() -> dict[str, Any]:
-    """What the guardian last did. There is none yet, and it says so: see docs/roadmap.md."""
-    return {"enabled": False, "last_veto_ts": None, "last_reason_code": None}
+    """Whether there are policies that may refuse requests, and which refusal was the last. Raises LookupError where
+    that could never be read."""
+    enabled, last = policies.state()
+    at, reason = last or (None, None)
+    return {"enabled": enabled, "last_veto_ts": at and at.isoformat(), "last_reason_code": reason}
 
 
 class HealthView(AsyncAPIView):

@@ -40,6 +40,10 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("analytics.usagerecord", "Usage records", "receipt_long"),
         ("analytics.refused", "Refused requests", "block"),
     ),
+    "Guardian": (
+        ("api.policy", "Policies", "gavel"),
+        ("api.veto", "Vetoes", "front_hand"),
+    ),
     "Events": (
         ("analytics.eventname", "Event names", "label"),
         ("analytics.event", "Events", "bolt"),

@@ -17,6 +17,8 @@ from analytics import intake, usage
 from analytics.rollout_guard import guarding
 from analytics.visits import deriving
 from api.backends import registry
+from api.guardian.recording import vetoes
+from api.guardian.watching import watch as policies
 from features import ruleset
 from features.exposures import exposures
 from features.ofrep.streams import streams
@@ -67,6 +69,7 @@ class Roof:
         if settings.LUKHAS_PRELOAD_MODELS:
             self.loading = asyncio.create_task(loader.run())
         ruleset.watch.start()
+        policies.keeper.start()
         settle_memory()
         watch.keeper.start()
         usage.start()
@@ -88,6 +91,8 @@ class Roof:
         await asyncio.to_thread(uses.keeper.stop)
         await asyncio.to_thread(exposures.keeper.stop)
         await asyncio.to_thread(ruleset.watch.stop)
+        await asyncio.to_thread(policies.keeper.stop)
+        await asyncio.to_thread(vetoes.keeper.stop)
         await asyncio.to_thread(usage.stop)
         await asyncio.to_thread(intake.stop)
         await asyncio.to_thread(deriving.keeper.stop)

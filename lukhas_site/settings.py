@@ -255,6 +255,9 @@ LUKHAS_JOURNAL_MAX_BYTES = env.whole("LUKHAS_JOURNAL_MAX_BYTES", default=1024**3
 LUKHAS_ROLLOUT_KEEPER = env.truth("LUKHAS_ROLLOUT_KEEPER", default=True)
 LUKHAS_GUARD_LATE_SECONDS = env.whole("LUKHAS_GUARD_LATE_SECONDS", default=10)
 
+# --- Policies --------------------------------------------------------------------------------------------------
+LUKHAS_GUARDIAN_FAIL_OPEN = env.truth("LUKHAS_GUARDIAN_FAIL_OPEN", default=False)
+
 # --- Events ----------------------------------------------------------------------------------------------------
 LUKHAS_EVENT_WINDOW_DAYS = env.whole("LUKHAS_EVENT_WINDOW_DAYS", default=7)
 LUKHAS_REJECTED_EVENTS_PER_HOUR = env.whole("LUKHAS_REJECTED_EVENTS_PER_HOUR", default=1000)
@@ -278,6 +281,7 @@ LUKHAS_KEEP_REJECTED_EVENTS_DAYS = env.whole("LUKHAS_KEEP_REJECTED_EVENTS_DAYS",
 LUKHAS_KEEP_RAW_EXPOSURES_DAYS = env.whole("LUKHAS_KEEP_RAW_EXPOSURES_DAYS", default=90)
 LUKHAS_KEEP_USAGE_RECORDS_DAYS = env.whole("LUKHAS_KEEP_USAGE_RECORDS_DAYS", default=397)
 LUKHAS_KEEP_REFUSED_REQUESTS_DAYS = env.whole("LUKHAS_KEEP_REFUSED_REQUESTS_DAYS", default=397)
+LUKHAS_KEEP_VETOES_DAYS = env.whole("LUKHAS_KEEP_VETOES_DAYS", default=90)
 
 # --- What is seen from outside ---------------------------------------------------------------------------------
 LUKHAS_LOG_LEVEL = env.choice("LUKHAS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO")

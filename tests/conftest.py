@@ -50,10 +50,14 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
 
 
 def stop_watching() -> None:
-    """Ends the thread that looks at the flags: it would go on looking at a database that is gone."""
+    """Ends the threads that look at flags and policies: they would go on looking at a database that is gone."""
+    from api.guardian.recording import vetoes
+    from api.guardian.watching import watch as policies_watch
     from features.ruleset import watch
 
     watch.stop()
+    policies_watch.keeper.stop()
+    vetoes.keeper.stop()
 
 
 def tables() -> list[str]:
@@ -74,6 +78,8 @@ def empty_database() -> None:
     from api import catalog, idempotency
     from api.balancing import traffic
     from api.breakers import breakers
+    from api.guardian.recording import vetoes
+    from api.guardian.watching import watch as policies_watch
     from features import ruleset
     from features.exposures import exposures
     from features.recording import recorder
@@ -89,6 +95,7 @@ def empty_database() -> None:
     exposures.forget()
     recorder.forget()
     keeping.forget()
+    vetoes.forget()
     deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables()]
     with transaction.atomic(), deletion_allowed(), connection.cursor() as cursor:
         # Not flushed: where rows are few, truncating takes PostgreSQL longer; it takes all of these at once.
@@ -98,6 +105,7 @@ def empty_database() -> None:
     breakers.forget()
     traffic.forget()
     ruleset.watch.forget()
+    policies_watch.forget()
     callers.forget()
     cache.clear()
     caches["guards"].clear()

@@ -38,7 +38,7 @@ from analytics.models.usage import WITHOUT_DIMENSION
 from analytics.policies import forbids_raw, keeping_nothing
 from analytics.pruning import pending, prune, write_down
 from analytics.records import Record
-from analytics.retention import BY_NAME, EVENTS, TABLES
+from analytics.retention import BY_NAME, EVENTS
 from analytics.rollups import rebuilding
 from analytics.rollups.rebuilding import Differences, rebuild
 from analytics.visits.keeping import make
@@ -126,7 +126,7 @@ def ago(**since: float) -> datetime:
 
 def left() -> dict[str, Counter[str]]:
     """How many rows of each project there are; of events, those of which there is more than an id."""
-    return {table.name: Counter(table.rows().values_list(table.project, flat=True)) for table in TABLES}
+    return {table.name: Counter(table.rows().values_list(table.project, flat=True)) for table in BY_NAME.values()}
 
 
 def counted(name: str) -> int:
@@ -150,7 +150,7 @@ def other(project: Project) -> Project:
 
 def test_every_table_is_tried() -> None:
     assert set(ADDING) == set(DAYS) == set(BY_NAME)
-    assert {table.name for table in TABLES if table.raw} == set(RAW)
+    assert {table.name for table in BY_NAME.values() if table.raw} == set(RAW)
 
 
 @pytest.mark.parametrize("name", DAYS)

@@ -1,0 +1,158 @@
+"""What each request is asked before it reaches a model, where there are policies: whether one has something against it.
+
+Nothing of what is in the request gets further than this: not into the error, the log, the veto log or the metrics.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+
+from accounts.principal import Principal
+from api import metrics
+from api.catalog import Target
+from api.engines.counting import INLINE_CHARACTERS
+from api.exceptions import APIError, PolicyViolation
+from api.guardian.recording import vetoes
+from api.guardian.rules import CannotTell, Looked, Rule
+from api.guardian.texts import Given, given, looked_at, size_of
+from api.guardian.watching import NONE, watch
+from api.models import PolicyMode, Veto
+from api.refusals import GuardianUnavailable
+from api.requests import Request
+from lukhas_site.http.exchange import Exchange
+
+log = structlog.get_logger(__name__)
+
+
+class Judgement(NamedTuple):
+    """What a rule has against a request: in words, empty for nothing. `failed` says what kept it from telling."""
+
+    rule: Rule
+    against: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came: who asks, and along which path."""
+
+    request: Request
+    caller: Principal
+    exchange: Exchange
+    endpoint: str
+
+
+async def admit(asked: Asked, target: Target) -> None:
+    """Raises `PolicyViolation` for a request that a policy refuses, and `GuardianUnavailable` where one that would
+    cannot tell, unless LUKHAS_GUARDIAN_FAIL_OPEN lets the request pass then; `InvalidValue` for a token id that stands
+    for no text. What policies in shadow have against it is written down."""
+    rules = await _of(asked.caller)
+    names = (asked.request.model, target.model)
+    await _ask([rule for rule in rules if not rule.model or rule.model in names], asked, target)
+
+
+async def admits_instead(asked: Asked, target: Target) -> bool:
+    """Whether a request that was admitted may be made of this other model, which stands in for the one that was to
+    answer: as far as policies for that model alone are concerned."""
+    if watch.policies is NONE or target.model == asked.request.model:
+        return True
+    try:
+        rules = await _of(asked.caller)
+        await _ask([rule for rule in rules if rule.model == target.model], asked, target)
+    except APIError:
+        return False
+    return True
+
+
+async def _of(caller: Principal) -> Sequence[Rule]:
+    """The rules for this caller. Raises `GuardianUnavailable` where they cannot be read, unless that lets pass."""
+    try:
+        rules = (await watch.current()).rules
+    except DatabaseError as error:
+        metrics.guardian_failures.labels("policies").inc()
+        if settings.LUKHAS_GUARDIAN_FAIL_OPEN:
+            return ()
+        raise GuardianUnavailable from error
+    return (*rules.get(caller.organization_id, ()), *rules.get(caller.project_id or "", ()))
+
+
+async def _ask(rules: Sequence[Rule], asked: Asked, target: Target) -> None:
+    if not rules:
+        return
+    found = given(asked.request)
+    if size_of(found) <= INLINE_CHARACTERS:
+        judgements = judge(rules, looked_at(asked.request, found, target))
+    else:
+        judgements = await asyncio.to_thread(_judge_long, rules, asked.request, found, target)
+    _conclude(judgements, asked, target)
+
+
+def _judge_long(rules: Sequence[Rule], request: Request, found: Sequence[Given], target: Target) -> list[Judgement]:
+    return judge(rules, looked_at(request, found, target))
+
+
+def judge(rules: Sequence[Rule], looked: Looked) -> list[Judgement]:
+    """What the rules have against a request. Those that refuse are asked first, until one does; then no more are."""
+    found = []
+    for rule in sorted(rules, key=lambda rule: not rule.enforced):
+        judgement = judged(rule, looked)
+        found.append(judgement)
+        if rule.enforced and judgement.against:
+            break
+    return found
+
+
+def judged(rule: Rule, looked: Looked) -> Judgement:
+    """What one rule has against a request, or what keeps it from telling."""
+    try:
+        return Judgement(rule, rule.against(looked))
+    except CannotTell as error:
+        return Judgement(rule, failed=str(error))
+
+
+def _conclude(judgements: Sequence[Judgement], asked: Asked, target: Target) -> None:
+    """Writes down what is to be known of them, and raises where the request is refused."""
+    for rule, _, failed in judgements:
+        if failed:
+            metrics.guardian_failures.labels(rule.kind).inc()
+            log.error("policy_failed", policy=rule.id, kind=rule.kind, error=failed)
+    against = [each.rule for each in judgements if each.against]
+    refusing = [rule for rule in against if rule.enforced]
+    for rule in refusing or against:
+        _note(rule, asked, target)
+    for rule in refusing:
+        asked.exchange.facts["vetoed_by"] = rule.reason
+        raise PolicyViolation(rule.reason)
+    if not settings.LUKHAS_GUARDIAN_FAIL_OPEN and any(each.failed and each.rule.enforced for each in judgements):
+        raise GuardianUnavailable
+
+
+def _note(rule: Rule, asked: Asked, target: Target) -> None:
+    at, mode = datetime.now(UTC), PolicyMode.ENFORCE if rule.enforced else PolicyMode.SHADOW
+    caller = asked.caller
+    metrics.vetoes.labels(rule.reason, rule.kind, mode.value).inc()
+    if rule.enforced:
+        watch.vetoed(at, rule.reason)
+    vetoes.note(
+        Veto(
+            at=at,
+            organization_id=caller.organization_id,
+            project_id=caller.project_id or "",
+            key_id=caller.key_id,
+            request_id=asked.exchange.request_id,
+            endpoint=asked.endpoint,
+            model_asked=asked.request.model,
+            model=target.model,
+            policy_id=rule.id,
+            policy=rule.name,
+            kind=rule.kind,
+            mode=mode,
+            reason_code=rule.reason,
+        )
+    )
