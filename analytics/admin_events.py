@@ -3,12 +3,12 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.models import Project
-from accounts.reach import Reach, Rights, Verb, condition
+from accounts.reach import Rights
 from accounts.staff import StaffPage
+from accounts.staff_named import NamingProjects
 from analytics import judging
 from analytics.admin_exports import Exported
 from analytics.keeping import HOURLY_LIMIT
@@ -50,23 +50,11 @@ class EventNameAdmin(StaffPage):
         return bool(name.properties)
 
 
-class OfProjects(Exported):
-    """Rows that name their project by its public id, to read: for whoever may read what that project analyses."""
+class OfProjects(NamingProjects, Exported):
+    """To read, for whoever may read what the project analyses."""
 
     rights = (Rights("project", "", view="project.analytics.read"),)
     offers = ("view",)
-
-    def sees(self, reach: Reach, verb: Verb) -> Q:
-        if reach.everything:
-            return Q()
-        places = Project.objects.filter(condition(self.rights, reach, verb))
-        return Q(project_id__in=places.order_by().values("public_id"))
-
-    def reaches(self, reach: Reach, verb: Verb, row: Any) -> bool:
-        if reach.everything:
-            return True
-        home = Project.objects.filter(condition(self.rights, reach, verb), public_id=row.project_id)
-        return home.exists()
 
 
 @admin.register(EventCount)

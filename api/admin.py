@@ -1,5 +1,5 @@
-"""The staff pages of the model catalog, which is of the whole server and so for superusers; and of the models that
-projects may use."""
+"""The staff pages of the model catalog, which is of the whole server and so for superusers; of the models that projects
+may use; and of policies, and what they vetoed."""
 
 from typing import Any
 
@@ -10,11 +10,13 @@ from accounts.staff import StaffInline, StaffPage
 from accounts.staff_actions import staff_action
 from accounts.unfolded import TabularInline
 from api.admin_permissions import ModelPermissionsAdmin
+from api.admin_policies import PolicyAdmin
 from api.admin_trials import TryingPage
 from api.admin_upstreams import UpstreamKeyPage
+from api.admin_vetoes import VetoAdmin
 from api.models import LIMITS, Alias, Deployment, Fallback, Model, Upstream
 
-__all__ = ["ModelPermissionsAdmin"]
+__all__ = ["ModelPermissionsAdmin", "PolicyAdmin", "VetoAdmin"]
 
 
 @admin.register(Upstream)

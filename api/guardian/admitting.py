@@ -87,14 +87,18 @@ async def _ask(rules: Sequence[Rule], asked: Asked, target: Target) -> None:
         return
     found = given(asked.request)
     if size_of(found) <= INLINE_CHARACTERS:
-        judgements = judge(rules, looked_at(asked.request, found, target))
+        judgements = _judgements(rules, asked.request, found, target)
     else:
-        judgements = await asyncio.to_thread(_judge_long, rules, asked.request, found, target)
+        judgements = await asyncio.to_thread(_judgements, rules, asked.request, found, target)
     _conclude(judgements, asked, target)
 
 
-def _judge_long(rules: Sequence[Rule], request: Request, found: Sequence[Given], target: Target) -> list[Judgement]:
-    return judge(rules, looked_at(request, found, target))
+def _judgements(rules: Sequence[Rule], request: Request, found: Sequence[Given], target: Target) -> list[Judgement]:
+    try:
+        looked = looked_at(request, found, target)
+    except CannotTell as error:
+        return [Judgement(rule, failed=str(error)) for rule in rules]
+    return judge(rules, looked)
 
 
 def judge(rules: Sequence[Rule], looked: Looked) -> list[Judgement]:

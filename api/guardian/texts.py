@@ -9,7 +9,8 @@ from typing import Any
 
 from api.backends.contents import decoded
 from api.catalog import Target
-from api.guardian.rules import Looked
+from api.exceptions import APIError
+from api.guardian.rules import CannotTell, Looked
 from api.requests import ChatRequest, CompletionRequest, JSONObject, Request
 
 Given = str | tuple[int, ...]
@@ -45,7 +46,8 @@ def size_of(found: Sequence[Given]) -> int:
 
 
 def looked_at(request: Request, found: Sequence[Given], target: Target) -> Looked:
-    """The same as texts. Raises `InvalidValue` for a token id that the model's encoding does not have."""
+    """The same as texts. Raises `InvalidValue` for a token id that the model's encoding does not have, and CannotTell
+    where that encoding is not there."""
     name = "prompt" if isinstance(request, CompletionRequest) else "input"
     texts, further, ids = [], [], 0
     for at, one in enumerate(found):
@@ -53,10 +55,19 @@ def looked_at(request: Request, found: Sequence[Given], target: Target) -> Looke
             texts.append(one)
         else:
             ids += len(one)
-            further.append(decoded(one, target, f"{name}[{at}]"))
+            further.append(_decoded(one, target, f"{name}[{at}]"))
     if isinstance(request, ChatRequest):
         further += _joined(request.messages)
     return Looked(texts, further, ids, target.encoding)
+
+
+def _decoded(ids: tuple[int, ...], target: Target, param: str) -> str:
+    try:
+        return decoded(ids, target, param)
+    except APIError:
+        raise
+    except Exception as error:
+        raise CannotTell(type(error).__name__) from error
 
 
 def _joined(messages: Iterable[JSONObject]) -> list[str]:

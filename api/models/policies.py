@@ -37,7 +37,7 @@ class PolicyMode(TextChoices):
     SHADOW = "shadow", "Shadow"
 
 
-DEMANDS: dict[str, tuple[str, ...]] = {PolicyKind.PATTERN: ("pattern",), PolicyKind.MAX_TOKENS: ("max_tokens",)}
+DEMANDS: dict[PolicyKind, tuple[str, ...]] = {PolicyKind.PATTERN: ("pattern",), PolicyKind.MAX_TOKENS: ("max_tokens",)}
 """By kind: the fields that say what it looks for. Those of other kinds are empty."""
 EMPTY = {"pattern": "", "max_tokens": None}
 
@@ -148,11 +148,12 @@ class Policy(Audited):
         kind, for a pattern that RE2 does not take, and for a model that there is not. It may outlive its model."""
         super().clean()
         told: dict[str, str] = {}
+        demanded = next((names for kind, names in DEMANDS.items() if kind == self.kind), ())
         for name, empty in EMPTY.items():
             given = getattr(self, name) != empty
-            if name in DEMANDS.get(self.kind, ()) and not given:
+            if name in demanded and not given:
                 told[name] = "A policy of this kind needs it."
-            elif name not in DEMANDS.get(self.kind, EMPTY) and given:
+            elif name not in demanded and given:
                 told[name] = "A policy of this kind has none: leave it empty."
         if self.pattern:
             try:
@@ -167,6 +168,10 @@ class Policy(Audited):
     def _held_before(self) -> bool:
         """Whether the saved row is of this model already."""
         return Policy.objects.filter(pk=self.pk, model=self.model).exists()
+
+    def looks_for(self) -> str:
+        """What it has something against, in words."""
+        return self.pattern if self.kind == PolicyKind.PATTERN else f"more than {self.max_tokens:,} input tokens"
 
     @property
     def scope(self) -> Organization | Project:

@@ -43,12 +43,13 @@ from analytics.rollups import rebuilding
 from analytics.rollups.rebuilding import Differences, rebuild
 from analytics.visits.keeping import make
 from analytics.visits.stays import stay_of
+from api.models import Veto
 from tests.analytics.judged import entry
 from tests.analytics.recorded import GOOD
 from tests.analytics.rolled import kept, random_records
 from tests.threads import in_thread
 
-RAW = ("events", "visits", "rejected_events", "raw_exposures")
+RAW = ("events", "visits", "rejected_events", "raw_exposures", "vetoes")
 HELD_OFF = {"sqlite": "BEGIN", "postgresql": "LOCK TABLE"}
 NOTHING_DONE = dict.fromkeys(BY_NAME, 0)
 
@@ -101,6 +102,10 @@ def add_refused(project: str, at: datetime, number: int = 0) -> None:
     Refused.objects.create(project_id=project, hour=at, endpoint="/v1/models", reason=f"r{number}", count=3)
 
 
+def add_veto(project: str, at: datetime, number: int = 0) -> None:
+    Veto.objects.create(project_id=project, at=at, policy_id=number, kind="pattern", mode="enforce")
+
+
 Adding = Callable[..., None]
 ADDING: dict[str, Adding] = {
     "events": add_event,
@@ -109,6 +114,7 @@ ADDING: dict[str, Adding] = {
     "raw_exposures": add_exposure,
     "usage_records": add_usage,
     "refused_requests": add_refused,
+    "vetoes": add_veto,
 }
 DAYS = {
     "events": 30,
@@ -117,6 +123,7 @@ DAYS = {
     "raw_exposures": 90,
     "usage_records": 397,
     "refused_requests": 397,
+    "vetoes": 90,
 }
 
 

@@ -1,9 +1,7 @@
 """Policies on the running server: what is refused, at which endpoint, and what is left of it."""
 
-import asyncio
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,24 +9,23 @@ import httpx
 import openai
 import pytest
 import structlog
-from opentelemetry import trace
-from django.db import DatabaseError, connection
+from django.db import OperationalError
+from prometheus_client import REGISTRY
+from pytest_django import Settings
 
 from accounts.bootstrap import ensure_defaults
 from accounts.limits.gate import gate
-from accounts.models import ApiKey, Organization, Project, ServiceAccount, User
+from accounts.models import ApiKey, Organization, Project, ServiceAccount
 from analytics import usage
 from analytics.models import Refused, UsageRecord
 from api.engines import encodings
 from api.guardian import admitting, watching
+from api.guardian.rules import Looked, Rule
 from api.guardian.watching import watch
 from api.models import Alias, Fallback, Model, Policy, Upstream, Veto
-from lukhas_site.metrics.gauges import look
 from tests.api.commands import run
 from tests.api.guarded import SECRET, policy, written
-from tests.conftest import MakeKey
 from tests.mock_upstream import MODEL, MockUpstream
-from tests.processes import eventually
 
 LOUD = f"Tell me of {SECRET.upper()}, please"
 QUIET = "Tell me of the sea, please"
@@ -147,5 +144,328 @@ def test_nothing_of_the_text_is_in_the_log_the_rows_or_the_metrics(client: httpx
     rows = [written(), list(Refused.objects.values()), list(Veto.objects.values())]
     assert SECRET not in repr(rows).lower()
     metrics = client.get("/metrics", headers={"Authorization": f"Bearer {api_key}"}).text
-    assert f'lukhas_vetoes_total{{kind="pattern",mode="enforce",reason="no_islands"}}' in metrics
+    assert 'lukhas_vetoes_total{kind="pattern",mode="enforce",reason="no_islands"}' in metrics
     assert SECRET not in metrics.lower()
+
+
+# --- Whom a policy is for ----------------------------------------------------------------------------------------
+
+
+def key_of(project: Project) -> str:
+    robot = ServiceAccount.objects.create(project=project, name="robot", role="member")
+    return ApiKey.issue(name="robot", organization=project.organization, project=project, service_account=robot)[1]
+
+
+def status(client: httpx.Client, text: str, key: str = "", **more: Any) -> int:
+    path, body = chat(text, **more)
+    return client.post(path, json=body, headers={"Authorization": f"Bearer {key}"} if key else {}).status_code
+
+
+def test_a_policy_of_a_project_is_for_no_other_and_one_of_an_organisation_for_all_its_projects(
+    client: httpx.Client,
+) -> None:
+    organization, project = ensure_defaults()
+    colleague = key_of(Project.objects.create(organization=organization, name="Next door"))
+    elsewhere = Organization.objects.create(slug="elsewhere", name="Elsewhere")
+    stranger = key_of(Project.objects.create(organization=elsewhere, name="Elsewhere"))
+
+    def statuses() -> list[int]:
+        return [status(client, LOUD, key) for key in ("", colleague, stranger)]
+
+    row = policy(project=project)
+    assert statuses() == [400, 200, 200]
+    row.delete()
+    row = policy(organization=organization)
+    assert statuses() == [400, 400, 200]
+    row.delete()
+    policy(organization=elsewhere)
+    assert statuses() == [200, 200, 400]
+
+
+def test_a_policy_for_a_model_holds_under_the_name_that_is_asked_for_and_for_the_model_that_answers(
+    client: httpx.Client,
+) -> None:
+    Alias.objects.create(name="fast", target=Model.objects.get(model_id=ECHO))
+    row = policy(model="fast")
+    assert (status(client, LOUD, model="fast"), status(client, LOUD)) == (400, 200)
+    row.delete()
+    policy(model=ECHO)
+    assert (status(client, LOUD, model="fast"), status(client, LOUD)) == (400, 400)
+    assert [(veto.model_asked, veto.model) for veto in written()[1:]] == [("fast", ECHO), (ECHO, ECHO)]
+
+
+def test_a_model_that_stands_in_is_not_asked_what_a_policy_for_it_refuses(
+    client: httpx.Client, mocked: MockUpstream, settings: Settings
+) -> None:
+    settings.LUKHAS_UPSTREAM_RETRIES = 0
+    with MockUpstream() as spare:
+        other = Upstream.objects.create(name="spare", base_url=spare.url)
+        Model.objects.filter(model_id="big").update(vector_space="a")
+        small = Model.objects.create(model_id="small", upstream=other, upstream_model=MODEL, vector_space="a")
+        Fallback.objects.create(model=Model.objects.get(model_id="big"), target=small)
+        mocked.mode = "500"
+        assert status(client, LOUD, model="big") == 200
+        everyone = policy(mode="shadow")
+        row = policy(model="small", reason_code="not_there")
+        assert status(client, QUIET, model="big") == 200
+        assert len(spare.requests) == 2
+        assert status(client, LOUD, model="big") == 502
+        assert len(spare.requests) == 2
+        assert [(veto.policy_id, veto.model_asked, veto.model) for veto in written()] == [
+            (everyone.pk, "big", "big"),
+            (row.pk, "big", "small"),
+        ]
+
+
+def test_what_is_refused_by_one_is_of_no_interest_to_those_behind_it(client: httpx.Client) -> None:
+    policy(mode="shadow", reason_code="shadow")
+    policy(reason_code="first")
+    policy(reason_code="second")
+    assert status(client, LOUD) == 400
+    assert [veto.reason_code for veto in written()] == ["first"]
+
+
+def test_a_change_here_holds_for_the_next_request(client: httpx.Client) -> None:
+    row = policy(mode="shadow")
+    assert status(client, LOUD) == 200
+    row.mode = "enforce"
+    row.save()
+    assert status(client, LOUD) == 400
+    row.enabled = False
+    row.save()
+    assert status(client, LOUD) == 200
+    assert watch.policies is watching.NONE
+
+
+# --- What is looked at -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"messages": [{"role": "system", "content": LOUD}, {"role": "user", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": LOUD}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": part} for part in ("zanz", "ibar")]}]},
+        {"messages": [{"role": "user", "content": "Hi"}], "stop": [SECRET]},
+    ],
+)
+def test_texts_of_every_message_are_looked_at_and_pieces_as_they_are_joined(
+    client: httpx.Client, more: dict[str, Any]
+) -> None:
+    policy()
+    assert status(client, "", **more) == 400
+
+
+def test_results_of_tools_and_what_is_told_of_tools_are_looked_at(sdk: openai.OpenAI) -> None:
+    policy()
+    call: Any = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    messages: list[Any] = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": LOUD},
+    ]
+    tool: Any = {
+        "type": "function",
+        "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
+    }
+    sdk.chat.completions.create(model=ECHO, messages=[*messages[:2], {**messages[2], "content": QUIET}])
+    with pytest.raises(openai.BadRequestError, match="reason_1"):
+        sdk.chat.completions.create(model=ECHO, messages=messages)
+    sdk.chat.completions.create(model=ECHO, messages=messages[:1], tools=[tool])
+    tool["function"]["parameters"]["properties"][SECRET] = {"type": "string"}
+    with pytest.raises(openai.BadRequestError, match="reason_1"):
+        sdk.chat.completions.create(model=ECHO, messages=messages[:1], tools=[tool])
+
+
+@pytest.mark.parametrize("ask", [completion, embedding])
+@pytest.mark.parametrize("kind", KINDS)
+def test_token_ids_are_looked_at_as_the_text_that_they_stand_for(
+    client: httpx.Client, kind: str, ask: Callable[[Any], tuple[str, dict[str, Any]]]
+) -> None:
+    policy(**KINDS[kind], kind=kind)
+    encoding = encodings.encoding("cl100k_base")
+    quiet, loud = encoding.encode(QUIET), encoding.encode(LOUD)
+    asked = {"one": quiet, "one loud": loud, "two": [[1], quiet], "two loud": [quiet[:2], loud]}
+    found = {name: client.post(path, json=body).status_code for name, ids in asked.items() for path, body in [ask(ids)]}
+    assert found == {"one": 200, "one loud": 400, "two": 200, "two loud": 400}
+    path, body = ask([999_999])
+    answer = client.post(path, json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_value")
+
+
+def test_long_texts_are_looked_at_beside_the_event_loop(
+    client: httpx.Client, mocked: MockUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    judge = admitting.judge
+
+    def seen(rules: list[Rule], looked: Looked) -> Any:
+        threads.append(threading.current_thread().name)
+        return judge(rules, looked)
+
+    monkeypatch.setattr(admitting, "judge", seen)
+    policy()
+    policy(max_tokens=1_000_000)
+    assert status(client, QUIET, model="big") == 200
+    assert status(client, "sea " * 250_000, model="big") == 200
+    assert status(client, "sea " * 250_000 + SECRET, model="big") == 400
+    assert threads[0] == "server"
+    assert "server" not in threads[1:]
+
+
+@pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a)*b", "((a+)+)+b", "(.*a){12}b", "(?s).*.*.*b"])
+def test_patterns_that_hang_other_engines_take_their_time_here(client: httpx.Client, pattern: str) -> None:
+    policy(pattern=pattern)
+    assert status(client, "a" * 100_000) == 200
+    assert status(client, "a" * 100_000 + "b") == 400
+
+
+# --- A guardian that cannot tell ---------------------------------------------------------------------------------
+
+
+def refused(client: httpx.Client, text: str = QUIET, ask: Callable[[Any], tuple[str, dict[str, Any]]] = chat) -> Any:
+    """The code of the error; None for an answer."""
+    path, body = ask(text)
+    answer = client.post(path, json=body)
+    if answer.status_code == 503:
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["error"]["type"] == "service_unavailable_error"
+    return answer.json().get("error", {}).get("code")
+
+
+def failures(kind: str) -> float:
+    return REGISTRY.get_sample_value("lukhas_guardian_failures_total", {"kind": kind}) or 0.0
+
+
+@pytest.fixture(params=[False, True], ids=["closed", "open"])
+def code(request: pytest.FixtureRequest, settings: Settings) -> str | None:
+    """What requests get that no policy can be asked about."""
+    settings.LUKHAS_GUARDIAN_FAIL_OPEN = request.param
+    return None if request.param else "guardian_unavailable"
+
+
+def test_while_policies_cannot_be_read_the_last_ones_go_on_and_without_any_requests_get_what_is_set(
+    client: httpx.Client, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise OperationalError("no connection to 10.0.0.5")
+
+    row = policy()
+    assert refused(client) is None
+    monkeypatch.setattr(watching, "read", away)
+    row.save()  # so that they are to be read anew
+    assert refused(client) is None
+    assert refused(client, LOUD) == "content_policy_violation"
+    watch.forget()
+    before = failures("policies")
+    assert refused(client) == code
+    assert failures("policies") == before + 1
+
+
+def test_a_pattern_that_is_good_no_more_refuses_those_whom_it_is_for(client: httpx.Client, code: str | None) -> None:
+    row = policy()
+    Policy.objects.filter(pk=row.pk).update(pattern="(")
+    watch.changed()
+    before = failures("pattern")
+    with structlog.testing.capture_logs() as lines:
+        assert refused(client) == code
+    assert failures("pattern") == before + 1
+    assert {
+        "event": "policy_failed",
+        "log_level": "error",
+        "policy": row.pk,
+        "kind": "pattern",
+        "error": "Unreadable",
+    } in [dict(line) for line in lines]
+    elsewhere = Organization.objects.create(slug="elsewhere", name="Elsewhere")
+    assert status(client, QUIET, key_of(Project.objects.create(organization=elsewhere, name="Elsewhere"))) == 200
+    Policy.objects.update(mode="shadow")
+    watch.changed()
+    assert refused(client) is None
+    assert written() == []
+
+
+def test_what_another_policy_refuses_is_refused_whatever_ails_the_first(client: httpx.Client, code: str | None) -> None:
+    row = policy()
+    policy(reason_code="second")
+    Policy.objects.filter(pk=row.pk).update(pattern="(")
+    watch.changed()
+    assert refused(client, LOUD) == "content_policy_violation"
+    assert refused(client) == code
+
+
+def test_tokens_of_an_encoding_that_is_not_there_are_not_counted(client: httpx.Client, code: str | None) -> None:
+    policy(max_tokens=8)
+    Model.objects.filter(model_id=ECHO).update(encoding="gone")
+    assert refused(client) == code
+
+
+def test_token_ids_of_an_encoding_that_is_not_there_are_no_crash_of_the_guardian(
+    client: httpx.Client, mocked: MockUpstream, code: str | None
+) -> None:
+    Model.objects.filter(model_id="big").update(encoding="gone")
+    policy()
+    assert refused(client, "", lambda _: ("/v1/embeddings", {"model": "big", "input": [1, 2]})) == code
+
+
+# --- What is told of it ------------------------------------------------------------------------------------------
+
+
+def test_health_tells_whether_policies_refuse_requests_and_which_refusal_was_the_last(client: httpx.Client) -> None:
+    def guardian() -> Any:
+        return client.get("/healthz").json()["guardian"]
+
+    assert guardian() == {"enabled": False, "last_veto_ts": None, "last_reason_code": None}
+    row = policy(mode="shadow")
+    assert status(client, LOUD) == 200
+    assert guardian() == {"enabled": False, "last_veto_ts": None, "last_reason_code": None}
+    row.mode, row.reason_code = "enforce", "no_islands"
+    row.save()
+    assert status(client, LOUD) == 400
+    told = guardian()
+    at = datetime.fromisoformat(told.pop("last_veto_ts"))
+    assert at == written()[-1].at
+    assert told == {"enabled": True, "last_reason_code": "no_islands"}
+
+
+def test_health_asks_nothing_and_says_where_the_policies_could_never_be_read(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise OperationalError("no connection to 10.0.0.5")
+
+    monkeypatch.setattr(watching, "read", away)
+    watch.forget()
+    assert refused(client) == "guardian_unavailable"
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
+    assert answer.json()["guardian"] == {
+        "enabled": False,
+        "last_veto_ts": None,
+        "last_reason_code": None,
+        "error": "Failed to get guardian state",
+    }
+
+
+def test_what_another_process_refused_last_is_known_once_it_is_read(client: httpx.Client) -> None:
+    policy()
+    assert status(client, LOUD) == 400
+    written()
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)
+    Veto.objects.update(at=at, reason_code="elsewhere")
+    watch.look()
+    told = client.get("/healthz").json()["guardian"]
+    assert told == {"enabled": True, "last_veto_ts": at.isoformat(), "last_reason_code": "elsewhere"}
+
+
+def test_without_policies_a_request_is_not_looked_at(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status(client, LOUD) == 200
+    assert watch.policies is watching.NONE
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr("api.inference.admit", never)
+    for ask in WAYS.values():
+        path, body = ask(LOUD)
+        assert client.post(path, json=body).status_code == 200

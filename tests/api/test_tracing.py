@@ -19,6 +19,7 @@ from api.catalog import Target
 from api.models import Model
 from api.serializers.embeddings import parse_embeddings
 from lukhas_site.http.edge import Edge
+from tests.api.guarded import policy
 from tests.api.rollouts import FLAG, make_flag, make_models
 from tests.serving import Server
 
@@ -105,6 +106,14 @@ def test_a_chat_is_a_span_with_the_genai_conventions_and_no_text(traced: httpx.C
     assert server.context is not None
     assert answer.headers["x-trace-id"] == trace.format_trace_id(server.context.trace_id)
     assert "secret" not in span.to_json() + server.to_json()
+
+
+def test_what_a_policy_refuses_leaves_nothing_of_its_text_in_any_span(traced: httpx.Client, spans: Spans) -> None:
+    policy(pattern="secret [a-z]+")
+    assert traced.post("/v1/chat/completions", json=CHAT).status_code == 400
+    span = spans.of("POST /v1/chat/completions")
+    assert "secret" not in span.to_json()
+    assert [each.name for each in spans.exporter.get_finished_spans()] == [span.name]
 
 
 def test_a_completion_is_a_span(traced: httpx.Client, spans: Spans) -> None:

@@ -51,7 +51,7 @@ from analytics.models import (
     Visit,
     Width,
 )
-from api.models import Alias, Model, ModelPermissions, Upstream
+from api.models import Alias, Model, ModelPermissions, Policy, Upstream, Veto
 from features.models import Environment, Flag, FlagState, ProjectEnvironment, Ramp, Segment
 from tests.analytics.recorded import GOOD
 from tests.beginnings import Beginnings
@@ -80,6 +80,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 """What the questions of actions are answered with, beside yes."""
 KEY_ACTIONS = ("revoke_selected", "rotate_selected", "expire_selected", "narrow_selected")
+MODES = ("enforce_selected", "shadow_selected")
 FLAGS = {"add": "soa", "change": "soa", "delete": "soa"}
 
 # `page:row`; a page has several rows where it treats them differently.
@@ -146,6 +147,11 @@ TABLE = {
     ),
     "api.modelpermissions:project": Row("soap", add="soap", change="soap", delete="soap"),
     "api.alias:any": Row("s", add="s", change="s", delete="s"),
+    "api.policy:project": Row("soap", add="soap", change="soap", delete="soap", actions=dict.fromkeys(MODES, "soap")),
+    "api.policy:organization": Row(
+        "soamp", add="soap", change="soa", delete="soa", actions=dict.fromkeys(MODES, "soa")
+    ),
+    "api.veto:own": Row("soap"),
 }
 PAGES = sorted({key.partition(":")[0] for key in TABLE})
 
@@ -246,6 +252,8 @@ class World:
             "api.upstream": lambda: Upstream.objects.create(name=self.public, base_url=f"http://{self.public}/v1"),
             "api.model": self.model,
             "api.modelpermissions": lambda: ModelPermissions.objects.create(project=self.project, mode="deny_list"),
+            "api.policy": lambda: self.policy(kind),
+            "api.veto": self.vetoed,
             "api.alias": lambda: Alias.objects.create(name=f"{self.public}-alias", target=self.model()),
         }
         return made[page]()
@@ -297,6 +305,18 @@ class World:
     def model(self) -> Model:
         upstream, _ = Upstream.objects.get_or_create(name=f"{self.public}-2", base_url=f"http://{self.public}/v1")
         return Model.objects.get_or_create(model_id=self.public, upstream=upstream, upstream_model=self.public)[0]
+
+    def policy(self, kind: str) -> Policy:
+        named = {"name": f"{self.mark} policy", "pattern": self.mark, "reason_code": self.mark}
+        return Policy.objects.create(**named, **self.scope(kind))
+
+    def vetoed(self) -> Veto:
+        named = dict.fromkeys(("policy", "key_id", "model", "model_asked", "reason_code"), self.mark)
+        # A page that is searched by the id shows what was searched for.
+        return Veto.objects.create(
+            at=MOMENT, project_id=self.project.public_id, request_id=self.public, endpoint="/v1/embeddings",
+            policy_id=1, kind="pattern", mode="enforce", **named,
+        )  # fmt: skip
 
     def environment(self, kind: str) -> Environment:
         return Environment.objects.get_or_create(organization=self.organization, key=kind)[0]
@@ -447,6 +467,8 @@ def test_an_action_of_the_matrix(world: World, key: str, action: str, caller: st
         Ramp.objects.update(status="paused", stopped_at=MOMENT)
     if action == "enable_selected":
         models.QuerySet(type(changed)).filter(pk=changed.pk).update(enabled=False)
+    if action == "shadow_selected":
+        models.QuerySet(type(changed)).filter(pk=changed.pk).update(mode="enforce")
     before = state(changed)
     _, left = attempt.post(action=action, _selected_action=[chosen], post="yes", **ANSWERS.get(action, {}))
     assert (left != before) is attempt.may(attempt.allowed.actions[action])
@@ -558,6 +580,8 @@ def world_row(world: World, page: str) -> models.Model:
         "analytics.analyticspolicy": {"project": world.project},
         "analytics.visit": {"entry_page": f"/{world.mark}"},
         "api.modelpermissions": {"project": world.project},
+        "api.policy": {"project": world.project},
+        "api.veto": {"reason_code": world.mark},
         "features.flag": {"organization": world.organization},
         "features.environment": {"organization": world.organization},
         "features.segment": {"organization": world.organization},
@@ -587,7 +611,7 @@ def test_nothing_of_another_organisation_is_completed(world: World, others: Worl
     for caller in ("owner", "viewer"):
         answer = world.browser(caller).get("/admin/autocomplete/", query)
         assert answer.status_code == 403 or answer.json()["results"] == [], caller
-    query["term"] = others.public if app == "api" and model != "modelpermissions" else MARK
+    query["term"] = others.public if app == "api" and model not in ("modelpermissions", "policy") else MARK
     assert world.browser("superuser").get("/admin/autocomplete/", query).json()["results"]
 
 
@@ -605,6 +629,11 @@ def test_nothing_of_another_organisation_is_completed(world: World, others: Worl
         ("accounts.spendalert", "project", {"period": "day", "threshold": 5, "recipients": "ann@example.com"}),
         ("accounts.budget", "organization", {"period": "day", "amount": 5}),
         ("api.modelpermissions", "project", {"mode": "allow_list"}),
+        (
+            "api.policy",
+            "project",
+            {"name": "x", "kind": "pattern", "pattern": "x", "mode": "enforce", "reason_code": "x"},
+        ),
         ("analytics.analyticspolicy", "project", {"keeps_raw": "on"}),
         ("analytics.experiment", "flag", {"environment": "environment", "name": "x", "metric": "latency"}),
         ("analytics.experiment", "environment", {"flag": "flag", "name": "x", "metric": "latency"}),
