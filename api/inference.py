@@ -98,7 +98,7 @@ async def _begin(
     exchange.facts["upstream"] = target.upstream
     try:
         model = backend(target.kind)
-        if watch.policies is not NONE:
+        if watch.policies is not NONE and not isinstance(request, ModerationRequest):
             await admit(Asked(request, caller, exchange, ENDPOINTS[capability]), target)
         reservation, prompt, answer = await reserving.reserve(request, caller, target)
     except BaseException as refused:

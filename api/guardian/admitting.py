@@ -4,7 +4,7 @@ Nothing of what is in the request gets further than this: not into the error, th
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,17 +14,16 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts.principal import Principal
-from api import metrics
+from api import metrics, moderation
 from api.catalog import Target
 from api.engines.counting import INLINE_CHARACTERS
-from api.exceptions import APIError, PolicyViolation
+from api.exceptions import APIError, PolicyViolation, TooManyTokens
 from api.guardian.recording import vetoes
-from api.guardian.rules import CannotTell, Looked, Rule
-from api.guardian.texts import Given, given, looked_at, size_of
+from api.guardian.rules import MODERATION, CannotTell, Looked, Rule
+from api.guardian.texts import Given, Written, given, looked_at, size_of
 from api.guardian.watching import NONE, watch
 from api.models import PolicyMode, Veto
 from api.refusals import GuardianUnavailable
-from api.requests import Request
 from lukhas_site.http.exchange import Exchange
 
 log = structlog.get_logger(__name__)
@@ -42,16 +41,17 @@ class Judgement(NamedTuple):
 class Asked:
     """A request as it came: who asks, and along which path."""
 
-    request: Request
+    request: Written
     caller: Principal
     exchange: Exchange
     endpoint: str
 
 
 async def admit(asked: Asked, target: Target) -> None:
-    """Raises `PolicyViolation` for a request that a policy refuses, and `GuardianUnavailable` where one that would
-    cannot tell, unless LUKHAS_GUARDIAN_FAIL_OPEN lets the request pass then; `InvalidValue` for a token id that stands
-    for no text. What policies in shadow have against it is written down."""
+    """Raises `PolicyViolation` for a request that a policy refuses, and `GuardianUnavailable`, or `TooManyTokens` for
+    more than can be moderated, where one that would cannot tell, unless LUKHAS_GUARDIAN_FAIL_OPEN lets the request pass
+    then; `InvalidValue` for a token id that stands for no text. What policies in shadow have against it is written
+    down."""
     rules = await _of(asked.caller)
     names = (asked.request.model, target.model)
     await _ask([rule for rule in rules if not rule.model or rule.model in names], asked, target)
@@ -85,20 +85,44 @@ async def _of(caller: Principal) -> Sequence[Rule]:
 async def _ask(rules: Sequence[Rule], asked: Asked, target: Target) -> None:
     if not rules:
         return
+    plain = [rule for rule in rules if rule.kind != MODERATION]
+    moderated = [rule for rule in rules if rule.kind == MODERATION]
     found = given(asked.request)
-    if size_of(found) <= INLINE_CHARACTERS:
-        judgements = _judgements(rules, asked.request, found, target)
+    try:
+        if size_of(found) <= INLINE_CHARACTERS:
+            looked, judgements = _look(plain, asked.request, found, target)
+        else:
+            looked, judgements = await asyncio.to_thread(_look, plain, asked.request, found, target)
+    except CannotTell as error:
+        judgements = [Judgement(rule, failed=str(error)) for rule in rules]
     else:
-        judgements = await asyncio.to_thread(_judgements, rules, asked.request, found, target)
+        if moderated and not any(map(_refuses, judgements)):
+            await score(looked)
+            if isinstance(looked.scores, TooManyTokens) and _closed(moderated):
+                raise looked.scores
+            judgements += judge(moderated, looked)
     _conclude(judgements, asked, target)
 
 
-def _judgements(rules: Sequence[Rule], request: Request, found: Sequence[Given], target: Target) -> list[Judgement]:
-    try:
-        looked = looked_at(request, found, target)
-    except CannotTell as error:
-        return [Judgement(rule, failed=str(error)) for rule in rules]
-    return judge(rules, looked)
+def _look(
+    rules: Sequence[Rule], request: Written, found: Sequence[Given], target: Target
+) -> tuple[Looked, list[Judgement]]:
+    looked = looked_at(request, found, target)
+    return looked, judge(rules, looked)
+
+
+async def score(looked: Looked) -> None:
+    """Has the texts scored by the embedded moderation model. Rules that ask for the scores raise what goes wrong."""
+    (looked.scores,) = await asyncio.gather(moderation.scores(looked.read), return_exceptions=True)
+
+
+def _refuses(judgement: Judgement) -> bool:
+    return judgement.rule.enforced and bool(judgement.against)
+
+
+def _closed(rules: Iterable[Rule]) -> bool:
+    """Whether a request gets no further because these cannot tell."""
+    return not settings.LUKHAS_GUARDIAN_FAIL_OPEN and any(rule.enforced for rule in rules)
 
 
 def judge(rules: Sequence[Rule], looked: Looked) -> list[Judgement]:
@@ -107,7 +131,7 @@ def judge(rules: Sequence[Rule], looked: Looked) -> list[Judgement]:
     for rule in sorted(rules, key=lambda rule: not rule.enforced):
         judgement = judged(rule, looked)
         found.append(judgement)
-        if rule.enforced and judgement.against:
+        if _refuses(judgement):
             break
     return found
 
@@ -133,7 +157,7 @@ def _conclude(judgements: Sequence[Judgement], asked: Asked, target: Target) -> 
     for rule in refusing:
         asked.exchange.facts["vetoed_by"] = rule.reason
         raise PolicyViolation(rule.reason)
-    if not settings.LUKHAS_GUARDIAN_FAIL_OPEN and any(each.failed and each.rule.enforced for each in judgements):
+    if _closed(each.rule for each in judgements if each.failed):
         raise GuardianUnavailable
 
 

@@ -8,19 +8,23 @@ from api.engines import encodings
 from api.engines.counting import tokens_of
 from features.operands import Unreadable, pattern
 
-PATTERN, MAX_TOKENS = "pattern", "max_tokens"
+PATTERN, MODERATION, MAX_TOKENS = "pattern", "moderation", "max_tokens"
+
+Scores = Sequence[Mapping[str, float]]
 
 
 class Looked:
     """What there is to look at. `texts` and `ids` are what a model reads, `ids` being the token ids that came in the
     place of text; `further` is the same once more, otherwise: such ids decoded, and the pieces of a message joined.
-    `encoding` is the one that tokens are counted in."""
+    `encoding` is the one that tokens are counted in. `scores` are those of all these by category, where somebody asked
+    for them, or what kept them from being there."""
 
     def __init__(self, texts: Sequence[str], further: Sequence[str] = (), ids: int = 0, encoding: str = "") -> None:
         self.texts = texts
         self.ids = ids
         self.encoding = encoding
         self.read = [*texts, *further]
+        self.scores: Scores | BaseException = ()
         self.written = [text.encode(errors="replace") for text in self.read]
 
     def tokens(self, most: int) -> int:
@@ -80,6 +84,18 @@ def finds(values: Mapping[str, Any]) -> Callable[[Looked], str]:
     return look
 
 
+def judges(values: Mapping[str, Any]) -> Callable[[Looked], str]:
+    category, threshold = values["category"], float(values["threshold"])
+
+    def look(looked: Looked) -> str:
+        if isinstance(looked.scores, BaseException):
+            raise looked.scores
+        highest = max((scores[category] for scores in looked.scores), default=0.0)
+        return f"{category} scores {highest:.2f}, and may be less than {threshold:g}." if highest >= threshold else ""
+
+    return look
+
+
 def counts(values: Mapping[str, Any]) -> Callable[[Looked], str]:
     most = values["max_tokens"]
 
@@ -99,4 +115,8 @@ def broken(error: Unreadable) -> Callable[[Looked], str]:
     return look
 
 
-KINDS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Looked], str]]] = {PATTERN: finds, MAX_TOKENS: counts}
+KINDS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Looked], str]]] = {
+    PATTERN: finds,
+    MODERATION: judges,
+    MAX_TOKENS: counts,
+}

@@ -11,8 +11,10 @@ from api.backends.contents import decoded
 from api.catalog import Target
 from api.exceptions import APIError
 from api.guardian.rules import CannotTell, Looked
-from api.requests import ChatRequest, CompletionRequest, JSONObject, Request
+from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, JSONObject
 
+Written = ChatRequest | CompletionRequest | EmbeddingRequest
+"""What is asked of policies. Whoever has a text moderated wants to know of it, and is no model's caller."""
 Given = str | tuple[int, ...]
 
 NOT_TEXT = frozenset({"role", "type", "id", "tool_call_id"})
@@ -29,7 +31,7 @@ CHOSEN = frozenset(
 """What callers choose from words that are given."""
 
 
-def given(request: Request) -> list[Given]:
+def given(request: Written) -> list[Given]:
     """What is to be looked at: the prompts or inputs first, in their order, where there are any. Copies nothing."""
     found: list[Given] = []
     if isinstance(request, ChatRequest):
@@ -45,7 +47,7 @@ def size_of(found: Sequence[Given]) -> int:
     return len(found) + sum(map(len, found))
 
 
-def looked_at(request: Request, found: Sequence[Given], target: Target) -> Looked:
+def looked_at(request: Written, found: Sequence[Given], target: Target) -> Looked:
     """The same as texts. Raises `InvalidValue` for a token id that the model's encoding does not have, and CannotTell
     where that encoding is not there."""
     name = "prompt" if isinstance(request, CompletionRequest) else "input"

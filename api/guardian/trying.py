@@ -2,10 +2,11 @@
 
 from typing import Any, NamedTuple
 
+from asgiref.sync import async_to_sync
 from django.db.models import Q, QuerySet
 
-from api.guardian.admitting import Judgement, judged
-from api.guardian.rules import Looked
+from api.guardian.admitting import Judgement, judged, score
+from api.guardian.rules import MODERATION, Looked
 from api.guardian.watching import COLUMNS, rule_of
 from api.models import Alias, Model, Policy
 
@@ -29,6 +30,8 @@ def asked(policies: QuerySet[Policy], text: str, model: str = "") -> list[Tried]
     looked = Looked([text], encoding=target.encoding if target else ENCODING)
     rules = [rule_of(values) for values in policies.order_by("pk").values(*COLUMNS)]
     rules.sort(key=lambda rule: not rule.enforced)
+    if any(rule.kind == MODERATION for rule in rules):
+        async_to_sync(score)(looked)
     return [_told(judged(rule, looked)) for rule in rules]
 
 

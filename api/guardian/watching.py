@@ -21,8 +21,8 @@ from features.operands import Unreadable
 from lukhas_site.http.orm import in_database
 
 COLUMNS = (
-    "pk", "name", "organization__public_id", "project__public_id", "model", "kind", "pattern", "max_tokens", "mode",
-    "reason_code",
+    "pk", "name", "organization__public_id", "project__public_id", "model", "kind", "pattern", "category",
+    "threshold", "max_tokens", "mode", "reason_code",
 )  # fmt: skip
 Last = tuple[datetime, str]
 """When a request was refused, and by which reason code."""

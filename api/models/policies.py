@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q, TextChoices
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.audit.snapshots import Json
 from accounts.models import Organization, Project
 from accounts.models.audited import Audited, AuditedQuerySet
+from api.engines.moderation import CATEGORIES
 from api.models.catalog import is_name
 from features.operands import LONGEST_TEXT, Unreadable
 from features.operands import pattern as compiled
@@ -27,6 +28,7 @@ class PolicyKind(TextChoices):
     """What a policy looks at."""
 
     PATTERN = "pattern", "Pattern"
+    MODERATION = "moderation", "Moderation category"
     MAX_TOKENS = "max_tokens", "Maximum input tokens"
 
 
@@ -37,9 +39,13 @@ class PolicyMode(TextChoices):
     SHADOW = "shadow", "Shadow"
 
 
-DEMANDS: dict[PolicyKind, tuple[str, ...]] = {PolicyKind.PATTERN: ("pattern",), PolicyKind.MAX_TOKENS: ("max_tokens",)}
+DEMANDS: dict[PolicyKind, tuple[str, ...]] = {
+    PolicyKind.PATTERN: ("pattern",),
+    PolicyKind.MODERATION: ("category", "threshold"),
+    PolicyKind.MAX_TOKENS: ("max_tokens",),
+}
 """By kind: the fields that say what it looks for. Those of other kinds are empty."""
-EMPTY = {"pattern": "", "max_tokens": None}
+EMPTY = {"pattern": "", "category": "", "threshold": None, "max_tokens": None}
 
 
 def _consistent() -> Q:
@@ -84,6 +90,18 @@ class Policy(Audited):
         help_text="For the kind “pattern”: what must not be in any text of a request, as RE2 writes it. "
         "(?i) in front: in small letters and capitals.",
     )
+    category = models.CharField(
+        max_length=32,
+        blank=True,
+        choices=[(name, name) for name in CATEGORIES],
+        help_text="For the kind “moderation category”: what the embedded moderation model looks for.",
+    )
+    threshold = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The score, from 0 to 1, from which on a text is too much. The model flags from 0.5 on.",
+    )
     max_tokens = models.PositiveIntegerField(
         "maximum input tokens",
         null=True,
@@ -109,7 +127,8 @@ class Policy(Audited):
 
     audit_kind = "policy"
     audit_fields = (
-        "organization", "project", "name", "model", "kind", "pattern", "max_tokens", "mode", "enabled", "reason_code",
+        "organization", "project", "name", "model", "kind", "pattern", "category", "threshold", "max_tokens", "mode",
+        "enabled", "reason_code",
     )  # fmt: skip
     audit_final = ("organization", "project")
     audit_recreatable = True
@@ -133,6 +152,7 @@ class Policy(Audited):
                 for scope in ("organization", "project")
             ),
             models.CheckConstraint(name="policy_mode_known", condition=Q(mode__in=["enforce", "shadow"])),
+            models.CheckConstraint(name="policy_threshold_a_score", condition=Q(threshold__range=(0, 1))),
             models.CheckConstraint(
                 name="policy_of_its_kind",
                 condition=_consistent(),
@@ -171,7 +191,11 @@ class Policy(Audited):
 
     def looks_for(self) -> str:
         """What it has something against, in words."""
-        return self.pattern if self.kind == PolicyKind.PATTERN else f"more than {self.max_tokens:,} input tokens"
+        if self.kind == PolicyKind.PATTERN:
+            return self.pattern
+        if self.kind == PolicyKind.MODERATION:
+            return f"{self.category} from {self.threshold:g} on"
+        return f"more than {self.max_tokens:,} input tokens"
 
     @property
     def scope(self) -> Organization | Project:

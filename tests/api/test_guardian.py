@@ -1,7 +1,7 @@
 """Policies on the running server: what is refused, at which endpoint, and what is left of it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from accounts.limits.gate import gate
 from accounts.models import ApiKey, Organization, Project, ServiceAccount
 from analytics import usage
 from analytics.models import Refused, UsageRecord
+from api import moderation
 from api.engines import encodings
 from api.guardian import admitting, watching
 from api.guardian.rules import Looked, Rule
@@ -27,7 +28,7 @@ from tests.api.commands import run
 from tests.api.guarded import SECRET, policy, written
 from tests.mock_upstream import MODEL, MockUpstream
 
-LOUD = f"Tell me of {SECRET.upper()}, please"
+LOUD = f"I am going to kill you when I find you in {SECRET.upper()}."
 QUIET = "Tell me of the sea, please"
 ECHO = "lukhas-echo-1"
 
@@ -52,7 +53,11 @@ WAYS: dict[str, Asking] = {
     "completion stream": lambda text: completion(text, stream=True),
     "embedding": embedding,
 }
-KINDS: dict[str, dict[str, Any]] = {"pattern": {"pattern": f"(?i){SECRET}"}, "max_tokens": {"max_tokens": 8}}
+KINDS: dict[str, dict[str, Any]] = {
+    "pattern": {"pattern": f"(?i){SECRET}"},
+    "moderation": {"category": "violence", "threshold": 0.5},
+    "max_tokens": {"max_tokens": 8},
+}
 """By kind: a policy that has something against LOUD, and nothing against QUIET."""
 
 
@@ -406,6 +411,41 @@ def test_token_ids_of_an_encoding_that_is_not_there_are_no_crash_of_the_guardian
     Model.objects.filter(model_id="big").update(encoding="gone")
     policy()
     assert refused(client, "", lambda _: ("/v1/embeddings", {"model": "big", "input": [1, 2]})) == code
+
+
+def test_where_the_moderation_model_cannot_say_requests_get_what_is_set(
+    client: httpx.Client, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(texts: Sequence[str]) -> Any:
+        raise RuntimeError(f"cannot read {texts}")
+
+    monkeypatch.setattr(moderation, "scores", broken)
+    row = policy(**KINDS["moderation"], kind="moderation")
+    before = failures("moderation")
+    with structlog.testing.capture_logs() as lines:
+        assert refused(client, LOUD) == code
+    assert failures("moderation") == before + 1
+    assert SECRET not in repr(lines).lower()
+    Policy.objects.filter(pk=row.pk).update(mode="shadow")
+    watch.changed()
+    assert refused(client, LOUD) is None
+    policy()
+    assert refused(client, LOUD) == "content_policy_violation", "the pattern is asked first, and the model not at all"
+
+
+def test_more_than_can_be_moderated_is_the_callers_to_make_less(
+    client: httpx.Client, mocked: MockUpstream, code: str | None
+) -> None:
+    policy(**KINDS["moderation"], kind="moderation")
+    told = refused(client, "", lambda _: chat("sea " * 300_001, model="big"))
+    assert told == (code and "max_tokens_per_request")
+
+
+def test_what_is_sent_to_be_moderated_is_asked_of_no_policy(client: httpx.Client) -> None:
+    policy()
+    answer = client.post("/v1/moderations", json={"model": "lukhas-moderation-1", "input": LOUD})
+    assert answer.status_code == 200
+    assert written() == []
 
 
 # --- What is told of it ------------------------------------------------------------------------------------------

@@ -52,6 +52,27 @@ def test_tokens_of_all_texts_are_counted_and_no_further_than_is_of_interest(
     assert rule("max_tokens", max_tokens=most).against(looked) == told
 
 
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ([], ""),
+        ([{"violence": 0.49}], ""),
+        ([{"violence": 0.1}, {"violence": 0.5}], "violence scores 0.50, and may be less than 0.5."),
+    ],
+)
+def test_a_category_is_too_much_from_its_threshold_on_in_any_text(scores: Any, told: str) -> None:
+    looked = Looked(["a"])
+    looked.scores = scores
+    assert rule("moderation", category="violence", threshold=0.5).against(looked) == told
+
+
+def test_without_scores_nobody_can_tell() -> None:
+    looked = Looked(["a"])
+    looked.scores = ValueError("of a text")
+    with pytest.raises(CannotTell, match=r"^ValueError$"):
+        rule("moderation", category="violence", threshold=0.5).against(looked)
+
+
 def test_short_texts_need_no_vocabulary() -> None:
     assert rule("max_tokens", max_tokens=5).against(Looked(["hello"], encoding="gone")) == ""
     with pytest.raises(CannotTell, match=r"^KeyError$"):

@@ -33,6 +33,10 @@ def complaints(**fields: Any) -> dict[str, list[str]]:
         ({"kind": "max_tokens", "max_tokens": 5}, "pattern", "A policy of this kind has none: leave it empty."),
         ({"kind": "max_tokens", "pattern": ""}, "max_tokens", "A policy of this kind needs it."),
         ({"kind": "max_tokens", "pattern": "", "max_tokens": 0}, "max_tokens", "greater than or equal to 1"),
+        ({"kind": "moderation", "pattern": "", "threshold": 0.5}, "category", "A policy of this kind needs it."),
+        ({"kind": "moderation", "pattern": "", "category": "violence"}, "threshold", "A policy of this kind needs it."),
+        ({"kind": "moderation", "category": "boredom", "threshold": 0.5}, "category", "is not a valid choice"),
+        ({"kind": "moderation", "category": "hate", "threshold": 1.1}, "threshold", "less than or equal to 1"),
         ({"kind": "magic"}, "kind", "is not a valid choice"),
         ({"mode": "asleep"}, "mode", "is not a valid choice"),
         ({"pattern": "(a"}, "pattern", "This is no pattern of RE2: missing ): (a."),
@@ -67,6 +71,7 @@ def test_it_is_of_one_organisation_or_of_one_project_and_has_its_name_there_once
         {"max_tokens": 5},
         {"kind": "max_tokens"},
         {"kind": "magic"},
+        {"kind": "moderation", "pattern": "", "category": "violence", "threshold": 1.5},
         {"mode": "asleep"},
         {"project": None},
     ],
@@ -112,4 +117,5 @@ def test_every_change_is_on_the_audit_log_of_its_organisation(project: Project) 
 
 def test_it_says_what_it_looks_for(project: Project) -> None:
     assert policy(pattern="a+").looks_for() == "a+"
+    assert policy(kind="moderation", category="hate", threshold=0.5).looks_for() == "hate from 0.5 on"
     assert policy(max_tokens=5000).looks_for() == "more than 5,000 input tokens"

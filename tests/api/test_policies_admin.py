@@ -188,6 +188,16 @@ def test_a_text_is_tried_on_all_that_are_for_a_request(staff: Client, project: P
     assert "No policy that you may see" in staff.post(f"{PAGE}try/", asked).content.decode()
 
 
+def test_a_text_is_tried_on_the_moderation_model(staff: Client, project: Project) -> None:
+    row = policy(kind="moderation", category="violence", threshold=0.5)
+    page = f"{PAGE}{row.pk}/try-it/"
+    [tried] = staff.post(page, {"text": "I am going to kill you when I find you."}).context["found"]
+    assert tried.outcome == "refuses it"
+    assert tried.why.startswith("violence scores ")
+    [tried] = staff.post(page, {"text": "Of the sea"}).context["found"]
+    assert tried.outcome == "nothing against it"
+
+
 def test_only_what_may_be_seen_is_tried_and_only_by_whoever_may_see_any(project: Project) -> None:
     policy(reason_code="own")
     policy(reason_code="whole", organization=project.organization)
