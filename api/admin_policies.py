@@ -39,11 +39,26 @@ IN_ORGANIZATION: dict[str, Any] = {
 
 
 class PolicyForm(StaffForm):
-    """What is not of its kind is not shown, and so is not kept either."""
+    """The model is chosen, not written; one that is gone stays possible where it was. What is not of its kind is not
+    shown, and so is not kept either."""
+
+    model = forms.ChoiceField(
+        required=False,
+        widget=Select,
+        help_text="For requests that ask for this name, an alias included, and for those that this model answers.",
+    )
 
     class Meta:
         model = Policy
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "model" in self.fields:  # whoever may only look has none
+            known, held = names(), self.instance.model
+            gone = [(held, f"{held} (gone)")] if held and held not in dict(known) else []
+            field: Any = self.fields["model"]
+            field.choices = [("", "All models"), *known, *gone]
 
     def clean(self) -> dict[str, Any] | None:
         values = super().clean()
@@ -100,8 +115,8 @@ class PolicyAdmin(StaffPage):
     }
     fieldsets = (
         (None, {"fields": ("name", "enabled", "mode", "reason_code")}),
-        ("Which requests", {"fields": ("organization", "project", "model")}),
         ("What it looks for", {"fields": ("kind", *EMPTY)}),
+        ("Which requests", {"fields": ("organization", "project", "model")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -80,8 +80,7 @@ class Policy(Audited):
     model = models.CharField(
         max_length=200,
         blank=True,
-        help_text="Id of a model or an alias; empty for all. It holds for requests that ask for this name, and for "
-        "those that this model answers.",
+        help_text="Id of a model or an alias; empty for all.",
     )
     kind = models.CharField(max_length=12, choices=PolicyKind, default=PolicyKind.PATTERN)
     pattern = models.CharField(

@@ -272,4 +272,5 @@ ERRORS: Examples = {
     ),
     "Not honoured": wire.UnsupportedParameter("web_search_options"),
     "Too long": wire.ContextLengthExceeded(2048, 5000),
+    "Refused by a policy": wire.PolicyViolation("card_number"),
 }

@@ -79,4 +79,5 @@ ERRORS: Examples = {
     "Parameter missing": wire.MissingParameter("model"),
     "Not honoured": wire.UnsupportedParameter("suffix"),
     "Too long": wire.ContextLengthExceeded(2048, 5000, "prompt"),
+    "Refused by a policy": wire.PolicyViolation("card_number"),
 }

@@ -68,4 +68,5 @@ ERRORS: Examples = {
     "Unknown": wire.UnknownParameter("inputs"),
     "One input too long": wire.InputTooLong(8192, 9000),
     "All inputs too long": wire.TooManyTokens(300_000, 412_000),
+    "Refused by a policy": wire.PolicyViolation("card_number"),
 }

@@ -61,6 +61,19 @@ def test_a_policy_is_made_and_changed_and_every_change_is_on_the_audit_log(staff
     assert set(event.changed()) == {"enabled", "kind", "max_tokens", "pattern"}
 
 
+def test_the_model_is_chosen_and_one_that_is_gone_stays_possible(staff: Client, project: Project) -> None:
+    Alias.objects.create(name="fast", target=Model.objects.get(model_id="lukhas-echo-1"))
+    row = policy(model="fast")
+    page = f"{PAGE}{row.pk}/change/"
+    offered = staff.get(page).context["adminform"].form.fields["model"].choices
+    assert offered[0] == ("", "All models")
+    assert ("fast", "fast (alias of lukhas-echo-1)") in offered
+    Alias.objects.all().delete()
+    assert ("fast", "fast (gone)") in staff.get(page).context["adminform"].form.fields["model"].choices
+    assert staff.post(page, typed(project, model="fast")).status_code == 302
+    assert "not one of the available choices" in str(staff.post(page, typed(project, model="slow")).context["errors"])
+
+
 def test_what_is_wrong_stands_at_its_field(staff: Client, project: Project) -> None:
     answer = staff.post(f"{PAGE}add/", typed(project, pattern="(a"))
     assert answer.context["adminform"].errors == {"pattern": ["This is no pattern of RE2: missing ): (a."]}
@@ -92,6 +105,7 @@ def test_a_switch_is_pressed_only_by_whoever_may_change_the_policy(project: Proj
     page = client.get(PAGE).content.decode()
     assert page.count('formaction="/admin/api/policy/') == 1
     assert 'aria-disabled="true"' in page
+    assert client.get(f"{PAGE}{whole.pk}/change/").context["has_change_permission"] is False
     assert client.post(f"{PAGE}{whole.pk}/switch/", {"enabled": "no"}).status_code == 403
     assert client.post(f"{PAGE}{own.pk}/switch/", {"enabled": "no"}).status_code == 302
     assert client.get(f"{PAGE}{own.pk}/switch/").status_code == 404

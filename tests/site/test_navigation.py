@@ -38,7 +38,7 @@ def test_superusers_see_all_of_it(database: None) -> None:
             [
                 *("Dashboard", "Audit log", "Organisations", "Projects", "Users", "Memberships", "Project memberships"),
                 *("Sessions", "API keys", "Service accounts", "Rate limits", "Budgets", "Spending"),
-                *("Spend alerts", "What was told", "Usage", "Usage records"),
+                *("Spend alerts", "What was told", "Usage", "Usage records", "Policies", "Vetoes"),
                 *("Event charts", "Event names", "Events", "Events by the hour", "Visits", "Rejected events"),
                 "Event policies",
                 *("Flags", "Experiments", "Ramps", "Rollout guards", "Turned back", "Segments", "Environments"),
