@@ -54,11 +54,10 @@ class PolicyForm(StaffForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "model" in self.fields:  # whoever may only look has none
-            known, held = names(), self.instance.model
-            gone = [(held, f"{held} (gone)")] if held and held not in dict(known) else []
-            field: Any = self.fields["model"]
-            field.choices = [("", "All models"), *known, *gone]
+        known, held = names(), self.instance.model
+        gone = [(held, f"{held} (gone)")] if held and held not in dict(known) else []
+        field: Any = self.fields["model"]
+        field.choices = [("", "All models"), *known, *gone]
 
     def clean(self) -> dict[str, Any] | None:
         values = super().clean()

@@ -74,7 +74,8 @@ async def _turned(work: Work, target: Target) -> bool:
     """Turns the request to another deployment. Whether it may be made there: another model has policies and limits of
     its own."""
     if target.model != work.call.target.model:
-        if not await _admitted(work, target):
+        request, asked = work.request, (work.caller, work.exchange, work.endpoint)
+        if not isinstance(request, ModerationRequest) and not await admits_instead(Asked(request, *asked), target):
             return False
         try:
             reservation, prompt, answer = await reserving.reserve(work.request, work.caller, target)
@@ -88,13 +89,6 @@ async def _turned(work: Work, target: Target) -> bool:
     work.exchange.facts["model"] = target.model
     work.exchange.facts["upstream"] = target.upstream
     return True
-
-
-async def _admitted(work: Work, target: Target) -> bool:
-    """Whether policies for this other model have nothing against the request."""
-    if isinstance(work.request, ModerationRequest):
-        return True
-    return await admits_instead(Asked(work.request, work.caller, work.exchange, work.endpoint), target)
 
 
 def _failure_of(error: APIError, work: Work) -> Failure | None:
