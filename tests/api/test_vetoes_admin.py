@@ -99,3 +99,11 @@ def test_it_is_read_in_as_many_queries_for_few_as_for_many_and_counted_no_furthe
     counts = [each["sql"] for each in many.captured_queries if "COUNT(" in each["sql"] and "api_veto" in each["sql"]]
     assert counts
     assert all("LIMIT 10000" in sql for sql in counts)
+
+
+def test_superusers_see_those_of_everybody_and_of_no_project(project: Project) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss", "boss@example.com"))
+    nobody = veto(project, 1, project_id="", organization_id="")
+    assert found(client) == ["req_1"]
+    assert client.get(f"{PAGE}{nobody.pk}/change/").status_code == 200
