@@ -1,4 +1,4 @@
-"""From a validated request to an answer: route, ask the policies, reserve, call the backend, and settle what it used.
+"""From a validated request to an answer: route, reserve, ask the policies, call the backend, and settle what it used.
 Shared by all views."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -76,7 +76,7 @@ async def moderate(
 async def _begin(
     request: Request, capability: str, caller: Principal, exchange: Exchange, headers: Mapping[str, Any]
 ) -> Work:
-    """Routes the request, asks the policies, where there are any, and reserves what it may use. Raises what refuses it;
+    """Routes the request, reserves what it may use, and asks the policies, where there are any. Raises what refuses it;
     then nothing is reserved."""
     at = time_ns() // 1000
     usage.admit()
@@ -98,9 +98,14 @@ async def _begin(
     exchange.facts["upstream"] = target.upstream
     try:
         model = backend(target.kind)
-        if watch.policies is not NONE and not isinstance(request, ModerationRequest):
-            await admit(Asked(request, caller, exchange, ENDPOINTS[capability]), target)
         reservation, prompt, answer = await reserving.reserve(request, caller, target)
+        exchange.headers.update(reservation.headers)
+        if watch.policies is not NONE and not isinstance(request, ModerationRequest):
+            try:
+                await admit(Asked(request, caller, exchange, ENDPOINTS[capability]), target)
+            except BaseException:
+                reservation.release()
+                raise
     except BaseException as refused:
         if course is not None:
             course.leave()
@@ -108,7 +113,6 @@ async def _begin(
             exchange.facts["limited_by"] = refused.scope
             metrics.refuse(refused.scope)
         raise
-    exchange.headers.update(reservation.headers)
     call, client, endpoint = Call(target, rollout=rollout), client_of(headers), ENDPOINTS[capability]
     return Work(request, caller, exchange, call, model, reservation, prompt, answer, endpoint, at, client, course)
 

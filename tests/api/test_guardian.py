@@ -14,8 +14,7 @@ from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from accounts.bootstrap import ensure_defaults
-from accounts.limits.gate import gate
-from accounts.models import ApiKey, Organization, Project, ServiceAccount
+from accounts.models import ApiKey, Organization, Project, RateLimit, ServiceAccount
 from analytics import usage
 from analytics.models import Refused, UsageRecord
 from api import moderation
@@ -111,18 +110,32 @@ def test_in_shadow_everything_is_answered_and_what_would_be_refused_is_written_d
     assert (veto.mode, veto.request_id) == ("shadow", answers[LOUD].headers["x-request-id"])
 
 
-def test_a_veto_comes_before_anything_is_reserved_or_asked(
-    client: httpx.Client, mocked: MockUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: Any, **__: Any) -> Any:
-        raise AssertionError("something was reserved")
+def limit(unit: str, value: int) -> None:
+    RateLimit.objects.create(project=ensure_defaults()[1], unit=unit, period="minute", value=value)
 
-    monkeypatch.setattr(gate, "reserve", never)
+
+def test_a_veto_comes_before_any_upstream_is_asked_and_gives_back_what_was_reserved(
+    client: httpx.Client, mocked: MockUpstream
+) -> None:
+    limit("requests", 100)
+    limit("tokens", 100_000)
     policy()
-    for ask in WAYS.values():
+    for number, ask in enumerate(WAYS.values(), start=1):
         path, body = ask(LOUD)
-        assert client.post(path, json={**body, "model": "big"}).status_code == 400
+        refused = client.post(path, json={**body, "model": "big"})
+        assert refused.status_code == 400
+        assert refused.headers["x-ratelimit-remaining-requests"] == str(100 - number)
     assert mocked.requests == []
+    path, body = chat(QUIET)
+    assert int(client.post(path, json=body).headers["x-ratelimit-remaining-tokens"]) > 98_900
+
+
+def test_who_is_over_a_limit_is_not_even_looked_at(client: httpx.Client) -> None:
+    limit("requests", 1)
+    policy()
+    path, body = chat(LOUD)
+    assert [client.post(path, json=body).status_code for _ in range(2)] == [400, 429]
+    assert len(written()) == 1
 
 
 def test_the_books_count_a_veto_as_a_refusal_and_no_usage(client: httpx.Client) -> None:
