@@ -38,7 +38,7 @@ VALIDATION_CODES = {
 }
 
 
-INFERENCE = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/moderations"})
+INFERENCE = frozenset({"/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/moderations"})
 """Where what is refused before it reaches a model is counted."""
 
 

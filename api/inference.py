@@ -24,7 +24,17 @@ from api.guardian.admitting import Asked, admit
 from api.guardian.watching import NONE, watch
 from api.refusals import UpstreamsDown
 from api.rendering import DONE
-from api.requests import ChatRequest, CompletionRequest, EmbeddingRequest, ModerationRequest, Request, Rollout
+from api.requests import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    ModerationRequest,
+    Request,
+    ResponseRequest,
+    Rollout,
+)
+from api.responses.answering import answered
+from api.responses.streaming import ResponseStream
 from api.tracing import inference_span
 from api.work import Work, client_of
 from lukhas_site.http.exchange import Exchange
@@ -43,7 +53,7 @@ async def chat(
     """Answers POST /v1/chat/completions."""
     work = await _begin(request, "chat", caller, exchange, headers)
     if request.stream:
-        return await _stream(lambda: work.backend.stream_chat(request, work.call), work)
+        return await _stream(_recorded(lambda: work.backend.stream_chat(request, work.call), work), work.exchange)
     return await _whole(lambda: work.backend.chat(request, work.call), work)
 
 
@@ -53,7 +63,7 @@ async def complete(
     """Answers POST /v1/completions."""
     work = await _begin(request, "completions", caller, exchange, headers)
     if request.stream:
-        return await _stream(lambda: work.backend.stream_complete(request, work.call), work)
+        return await _stream(_recorded(lambda: work.backend.stream_complete(request, work.call), work), work.exchange)
     return await _whole(lambda: work.backend.complete(request, work.call), work)
 
 
@@ -71,6 +81,18 @@ async def moderate(
     """Answers POST /v1/moderations."""
     work = await _begin(request, "moderations", caller, exchange, headers)
     return await _whole(lambda: work.backend.moderate(request, work.call), work)
+
+
+async def respond(
+    request: ResponseRequest, caller: Principal, exchange: Exchange, headers: Mapping[str, Any]
+) -> HttpResponseBase:
+    """Answers POST /v1/responses, by a chat."""
+    work = await _begin(request.chat, "responses", caller, exchange, headers)
+    if request.stream:
+        stream = ResponseStream(request, work.call)
+        events = _recorded(lambda: stream.of(work.backend.stream_chat(request.chat, work.call)), work)
+        return await _stream(stream.ended(events), exchange, stream.failed)
+    return await _whole(lambda: answered(request, work.backend.chat(request.chat, work.call), work.call), work)
 
 
 async def _begin(
@@ -152,19 +174,23 @@ async def _whole(ask: Callable[[], Awaitable[bytes]], work: Work) -> HttpRespons
     return HttpResponse(content, content_type="application/json")
 
 
-async def _stream(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> HttpResponseBase:
-    """Pulls the first event before there is a status: what goes wrong until then is still an error of its own."""
-    exchange = work.exchange
+def _in_data(envelope: bytes) -> bytes:
+    return b"data: %b\n\n" % envelope
+
+
+async def _stream(
+    events: AsyncGenerator[bytes], exchange: Exchange, told: Callable[[bytes], bytes] = _in_data
+) -> HttpResponseBase:
+    """Pulls the first event before there is a status: what goes wrong until then is still an error of its own. What
+    goes wrong later is `told` by the last event, which is made of the error's envelope."""
     exchange.facts["stream"] = True
 
     def on_error(error: Exception) -> bytes:
         if not isinstance(error, EXPECTED):
             exchange.crash = error
-        return b"data: %b\n\n" % render(error, exchange)[2]
+        return told(render(error, exchange)[2])
 
-    return await EventStream.start(
-        _recorded(ask, work), ping_every=settings.LUKHAS_STREAM_PING_SECONDS, on_error=on_error
-    )
+    return await EventStream.start(events, ping_every=settings.LUKHAS_STREAM_PING_SECONDS, on_error=on_error)
 
 
 async def _recorded(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> AsyncGenerator[bytes]:

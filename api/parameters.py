@@ -13,6 +13,13 @@ COMPLETIONS = frozenset(
     stream_options suffix temperature top_p user""".split()
 )
 
+RESPONSES = frozenset(
+    """background context_management conversation include input instructions max_output_tokens max_tool_calls metadata
+    model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options
+    prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text
+    tool_choice tools top_logprobs top_p truncation user""".split()
+)
+
 EMBEDDINGS = frozenset("dimensions encoding_format input model user".split())
 
 MODERATIONS = frozenset("input model".split())

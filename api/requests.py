@@ -120,6 +120,29 @@ Request = ChatRequest | CompletionRequest | EmbeddingRequest | ModerationRequest
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a request for a response something stood that became a message of the chat which answers it: the path of
+    the message, and those of the tool calls that it makes."""
+
+    path: str
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRequest:
+    """POST /v1/responses, validated: the chat that answers it, what of it the answer repeats, as the `Response` object
+    of OpenAI's specification has it, and where each message of the chat stood."""
+
+    chat: ChatRequest
+    repeated: JSONObject
+    places: tuple[Place, ...]
+
+    @property
+    def stream(self) -> bool:
+        return self.chat.stream
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """Which model a feature flag chose for a request, and why; counted with what the request used.
 

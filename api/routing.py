@@ -14,7 +14,10 @@ ENDPOINTS = {
     "completions": "completions",
     "embeddings": "embeddings",
     "moderations": "moderations",
+    "responses": "responses",
 }
+BY_CHAT = "responses"
+"""What models answer that answer chat."""
 
 
 async def route(
@@ -24,15 +27,15 @@ async def route(
     META of the request.
 
     Raises `ModelNotFound` for a name that leads nowhere, or that the project may not use, `InvalidRequest` for a model
-    that has not the capability asked for: `chat`, `completions`, `embeddings` or `moderations`; and `InvalidValue` for
-    a targeting key that cannot be.
+    that has not the capability asked for: `chat`, `completions`, `embeddings`, `moderations` or `responses`, which is
+    that of chat; and `InvalidValue` for a targeting key that cannot be.
     """
     key = targeting.presented(headers)
     known = await catalog.current()
     target = known.find(request.model, caller.project_id)
     if target is None:
         raise ModelNotFound(request.model)
-    if capability not in target.capabilities:
+    if ("chat" if capability == BY_CHAT else capability) not in target.capabilities:
         raise InvalidRequest(
             f"The model `{request.model}` is not supported in the v1/{ENDPOINTS[capability]} endpoint.",
             param="model",

@@ -65,6 +65,7 @@ LUKHAS_HOT_PATHS = frozenset(
         "/v1/completions",
         "/v1/embeddings",
         "/v1/moderations",
+        "/v1/responses",
         "/ofrep/v1/evaluate/flags",
         "/ofrep/v1/events",
         "/api/analytics/events",

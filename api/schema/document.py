@@ -23,10 +23,14 @@ request's id in `x-request-id`. Of duplicate keys in a JSON body the last wins; 
 An answer with `stream: true` is a stream of server-sent events. Each `data:` line holds one JSON object of the shape
 given under `text/event-stream`, and the last one `[DONE]`. Lines that begin with `:` are signs of life. What goes
 wrong before the first event has a status of its own; what goes wrong later is one last event with the error's
-envelope, and no `[DONE]`.
+envelope, and no `[DONE]`. Responses are streamed as events of their own, with names and without `[DONE]`.
 """
 TAGS = [
     {"name": "Chat", "description": "A conversation with a model."},
+    {
+        "name": "Responses",
+        "description": "An answer to an input: a chat in its newer form, of which nothing is stored.",
+    },
     {"name": "Completions", "description": "A text that goes on: the older form."},
     {"name": "Embeddings", "description": "Texts as vectors."},
     {"name": "Moderations", "description": "Whether texts are harmful, and how."},
@@ -86,7 +90,7 @@ IDEMPOTENCY_KEY: Schema = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*[!-~][ -~]*$"},
 }
 OF_INFERENCE = {"TargetingKey": TARGETING_KEY, "IdempotencyKey": IDEMPOTENCY_KEY}
-INFERENCE = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/moderations")
+INFERENCE = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/moderations")
 
 
 def _header(description: str, *, required: bool = True, **schema: Any) -> Schema:

@@ -49,6 +49,16 @@ def check_name(path: str, name: str) -> str:
     return name
 
 
+def read_function(path: str, function: dict[str, Any]) -> Tool:
+    """The function that stands at `path`; raises what is wrong with it."""
+    return Tool(
+        name=check_name(f"{path}.name", member(path, function, "name", str, "a string", needed=True)),
+        description=member(path, function, "description", str, "a string") or "",
+        parameters=member(path, function, "parameters", dict, "an object") or {},
+        strict=bool(member(path, function, "strict", bool, "a boolean")),
+    )
+
+
 @extend_schema_field(
     {
         "type": "array",
@@ -84,12 +94,7 @@ class Tools(Array):
         if kind == "custom":
             check_name(f"{path}.name", member(path, function, "name", str, "a string", needed=True))
             return None
-        return Tool(
-            name=check_name(f"{path}.name", member(path, function, "name", str, "a string", needed=True)),
-            description=member(path, function, "description", str, "a string") or "",
-            parameters=member(path, function, "parameters", dict, "an object") or {},
-            strict=bool(member(path, function, "strict", bool, "a boolean")),
-        )
+        return read_function(path, function)
 
 
 @extend_schema_field(
@@ -165,6 +170,16 @@ class FunctionCallField(WireField):
 FORMATS = ("json_object", "json_schema", "text")
 
 
+def read_schema(path: str, described: dict[str, Any]) -> ResponseFormat:
+    """The format with a schema that stands at `path`; raises what is wrong with it."""
+    return ResponseFormat(
+        "json_schema",
+        name=check_name(f"{path}.name", member(path, described, "name", str, "a string", needed=True)),
+        schema=member(path, described, "schema", dict, "an object") or {},
+        strict=bool(member(path, described, "strict", bool, "a boolean")),
+    )
+
+
 @extend_schema_field(
     {
         "type": "object",
@@ -195,13 +210,7 @@ class ResponseFormatField(Object):
         if kind != "json_schema":
             raise unsupported_choice(kind, FORMATS, f"{self.param}.type")
         described = member(self.param, form, "json_schema", dict, "an object", needed=True)
-        path = f"{self.param}.json_schema"
-        return ResponseFormat(
-            "json_schema",
-            name=check_name(f"{path}.name", member(path, described, "name", str, "a string", needed=True)),
-            schema=member(path, described, "schema", dict, "an object") or {},
-            strict=bool(member(path, described, "strict", bool, "a boolean")),
-        )
+        return read_schema(f"{self.param}.json_schema", described)
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "maxItems": 4, "items": {"type": "string"}}]})

@@ -17,6 +17,7 @@ from api.schema import (
     features_ramps,
     fields,
     messages,
+    response_inputs,
     rollout_guards,
     sessions,
 )
@@ -26,17 +27,19 @@ from api.schema import embeddings as vectors
 from api.schema import health as states
 from api.schema import models as catalogs
 from api.schema import moderations as judgements
+from api.schema import responses as newer
 from api.schema.shapes import Shape, answers, requests
 from api.serializers.chat import ChatSerializer
 from api.serializers.completions import CompletionSerializer
 from api.serializers.embeddings import EmbeddingSerializer
 from api.serializers.moderations import ModerationSerializer
+from api.serializers.responses import ResponseSerializer
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 EXTENSIONS = (
-    authentication, fields, messages, audit_events, sessions, features, features_ramps, rollout_guards, analytics,
-    events, experiments,
+    authentication, fields, messages, response_inputs, audit_events, sessions, features, features_ramps, rollout_guards,
+    analytics, events, experiments,
 )  # fmt: skip
 """drf-spectacular finds its extensions once their modules are imported; the last eight describe views of lower apps."""
 JSON = "application/json"
@@ -44,6 +47,11 @@ EVENTS = "text/event-stream"
 FRAMES = (
     "With `stream: true` the answer is server-sent events: each `data:` line holds one object of this shape, the last "
     "is `data: [DONE]`. An error on the way is one last event with the error's envelope."
+)
+
+NAMED_FRAMES = (
+    "With `stream: true` the answer is server-sent events. Each has its type in an `event:` line, too; the last one is "
+    "`response.completed` or `response.incomplete`. An error on the way is an `error`, and `response.failed` the end."
 )
 
 
@@ -68,6 +76,18 @@ chat = extend_schema(
         (200, JSON): answer(chats.ChatCompletion, f"The answer. {FRAMES}", chats.ANSWERS),
         (200, EVENTS): answer(chats.ChatCompletionChunk, FRAMES, chats.CHUNKS),
         **inference_errors(chats.ERRORS),
+    },
+)
+responses = extend_schema(
+    operation_id="createResponse",
+    summary="Create a response",
+    tags=["Responses"],
+    request=ResponseSerializer,
+    examples=requests(newer.REQUESTS),
+    responses={
+        (200, JSON): answer(newer.Response, f"The answer. {NAMED_FRAMES}", newer.ANSWERS),
+        (200, EVENTS): answer(newer.ResponseStreamEvent, NAMED_FRAMES, newer.CHUNKS),
+        **inference_errors(newer.ERRORS),
     },
 )
 completions = extend_schema(

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/moderations: the hot paths."""
+"""POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings and /v1/moderations: the hot paths."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,11 +9,12 @@ from django.http.response import HttpResponseBase
 from accounts.authentication import principal_of
 from accounts.principal import Principal
 from api import idempotency, inference
-from api.requests import Request
+from api.requests import Request, ResponseRequest
 from api.serializers.chat import parse_chat
 from api.serializers.completions import parse_completion
 from api.serializers.embeddings import parse_embeddings
 from api.serializers.moderations import parse_moderation
+from api.serializers.responses import parse_response
 from api.views import documentation as documented
 from lukhas_site.http.bodies import parse_json
 from lukhas_site.http.exchange import Exchange, exchange_of
@@ -22,7 +23,7 @@ from lukhas_site.http.views import AsyncAPIView
 Ask = Callable[[Any, Principal, Exchange, Mapping[str, Any]], Awaitable[HttpResponseBase]]
 
 
-async def answered(request: HttpRequest, asked: Request, ask: Ask) -> HttpResponseBase:
+async def answered(request: HttpRequest, asked: Request | ResponseRequest, ask: Ask) -> HttpResponseBase:
     """The answer to a validated request: of a model, or the one it got before under its Idempotency-Key."""
     caller, exchange, headers = principal_of(request), exchange_of(request), request.META
     if idempotency.META not in headers or asked.stream:
@@ -39,6 +40,17 @@ class ChatCompletionsView(AsyncAPIView):
     async def post(self, request: HttpRequest) -> HttpResponseBase:
         chat = parse_chat(parse_json(request.content_type or "", request.body))
         return await answered(request, chat, inference.chat)
+
+
+class ResponsesView(AsyncAPIView):
+    """Answer an input, whole or as a stream of events. Nothing is stored."""
+
+    required_scope = "model.request"
+
+    @documented.responses
+    async def post(self, request: HttpRequest) -> HttpResponseBase:
+        response = parse_response(parse_json(request.content_type or "", request.body))
+        return await answered(request, response, inference.respond)
 
 
 class CompletionsView(AsyncAPIView):

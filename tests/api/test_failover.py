@@ -32,6 +32,8 @@ HELLO: list[Any] = [{"role": "user", "content": "Hi"}]
 ENDPOINTS: list[tuple[str, dict[str, Any]]] = [
     (CHAT, {"messages": HELLO}),
     (CHAT, {"messages": HELLO, "stream": True}),
+    ("/v1/responses", {"input": "Hi"}),
+    ("/v1/responses", {"input": "Hi", "stream": True}),
     ("/v1/completions", {"prompt": "Hi"}),
     ("/v1/completions", {"prompt": "Hi", "stream": True}),
     ("/v1/embeddings", {"input": "Hi"}),
@@ -107,9 +109,9 @@ def recorded(answer: httpx.Response) -> UsageRecord:
 
 def model_of(answer: httpx.Response) -> str:
     """The model that an answer, whole or as a stream, says it is of."""
-    text = answer.text.removeprefix("data: ").partition("\n\n")[0]
-    told: str = json.loads(text)["model"]
-    return told
+    told = json.loads(answer.text.partition("\n\n")[0].rpartition("data: ")[2])
+    model: str = told.get("response", told)["model"]
+    return model
 
 
 class TestHeaders:

@@ -44,6 +44,10 @@ def embedding(text: str, **more: Any) -> tuple[str, dict[str, Any]]:
     return "/v1/embeddings", {"model": ECHO, "input": text, **more}
 
 
+def response(text: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "/v1/responses", {"model": ECHO, "input": [{"role": "user", "content": text}], **more}
+
+
 Asking = Callable[[str], tuple[str, dict[str, Any]]]
 WAYS: dict[str, Asking] = {
     "chat": chat,
@@ -51,6 +55,8 @@ WAYS: dict[str, Asking] = {
     "completion": completion,
     "completion stream": lambda text: completion(text, stream=True),
     "embedding": embedding,
+    "response": response,
+    "response stream": lambda text: response(text, stream=True),
 }
 KINDS: dict[str, dict[str, Any]] = {
     "pattern": {"pattern": f"(?i){SECRET}"},

@@ -21,11 +21,12 @@ from api.models import Model
 from tests.conftest import MakeKey
 from tests.processes import eventually
 
-CHAT, COMPLETION, EMBEDDING = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+CHAT, RESPONSE, COMPLETION, EMBEDDING = "/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings"
 MODERATION = "/v1/moderations"
 HELLO: dict[str, Any] = {"model": "lukhas-echo-1", "messages": [{"role": "user", "content": "hello"}]}
 BODIES: dict[str, dict[str, Any]] = {
     CHAT: HELLO,
+    RESPONSE: {"model": "lukhas-echo-1", "input": "hello"},
     COMPLETION: {"model": "lukhas-echo-1", "prompt": "hello"},
     EMBEDDING: {"model": "lukhas-echo-1", "input": "hello"},
     MODERATION: {"model": "lukhas-echo-1", "input": "hello"},

@@ -82,6 +82,8 @@ def test_where_nothing_is_set_the_defaults_are_shown(client: httpx.Client) -> No
     [
         ("chat/completions", ECHO),
         ("chat/completions", {**ECHO, "stream": True}),
+        ("responses", {"model": "lukhas-echo-1", "input": "Hi"}),
+        ("responses", {"model": "lukhas-echo-1", "input": "Hi", "stream": True}),
         ("completions", {"model": "lukhas-echo-1", "prompt": "Hi"}),
         ("completions", {"model": "lukhas-echo-1", "prompt": "Hi", "stream": True}),
         ("embeddings", {"model": "lukhas-echo-1", "input": "Hi"}),

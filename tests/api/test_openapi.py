@@ -1,6 +1,5 @@
 """The OpenAPI document: complete, valid, as committed, and true of what the server takes and sends."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from tests import openapi
+from tests.api.streams import chunks_of, events_of
 
 SNAPSHOT = Path(__file__).resolve().parents[2] / "openapi.yaml"
 EVERY = {operation["operationId"]: (method, path, operation) for method, path, operation in openapi.operations()}
@@ -21,7 +21,7 @@ EVERY = {operation["operationId"]: (method, path, operation) for method, path, o
 ELSEWHERE = (*openapi.ADMINISTRATION, "/api/", "/ofrep/")
 OPERATIONS = {name: each for name, each in EVERY.items() if not each[1].startswith(ELSEWHERE)}
 UNDER_API = {name: each for name, each in EVERY.items() if each[1].startswith("/api/")}
-INFERENCE = {"createChatCompletion", "createCompletion", "createEmbedding", "createModeration"}
+INFERENCE = {"createChatCompletion", "createResponse", "createCompletion", "createEmbedding", "createModeration"}
 NO_KEY = {"getHealthz", "getHealth", "getReadiness"}
 ERRORS = {
     **{name: {400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 502, 503, 504} for name in INFERENCE},
@@ -75,6 +75,7 @@ def test_a_current_copy_of_the_document_is_not_sent_again(anonymous: httpx.Clien
 def test_every_endpoint_is_described_under_openais_operation_ids() -> None:
     assert {name: (method, path) for name, (method, path, _) in OPERATIONS.items()} == {
         "createChatCompletion": ("post", "/v1/chat/completions"),
+        "createResponse": ("post", "/v1/responses"),
         "createCompletion": ("post", "/v1/completions"),
         "createEmbedding": ("post", "/v1/embeddings"),
         "createModeration": ("post", "/v1/moderations"),
@@ -194,11 +195,8 @@ def test_every_request_example_is_answered_as_described(
     if media_type == "application/json":
         openapi.check(response.json(), schema)
     else:
-        events = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line.startswith("data: ")]
-        assert events.pop() == "[DONE]"
-        assert events
-        for event in events:
-            openapi.check(json.loads(event), schema)
+        for event in events_of(response) if path == "/v1/responses" else chunks_of(response):
+            openapi.check(event, schema)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from api.requests import Rollout
 from features.models import FlagState
 from tests.api.commands import run
 from tests.api.rollouts import FLAG, make_flag, make_models, split
-from tests.api.streams import chunks_of
+from tests.api.streams import chunks_of, events_of
 from tests.conftest import MakeKey
 from tests.mock_upstream import MODEL, MockUpstream
 
@@ -26,6 +26,8 @@ CHAT: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content"
 REQUESTS = [
     pytest.param("chat/completions", CHAT, id="chat"),
     pytest.param("chat/completions", {**CHAT, "stream": True}, id="chat-stream"),
+    pytest.param("responses", {"model": "chat", "input": "Hi"}, id="responses"),
+    pytest.param("responses", {"model": "chat", "input": "Hi", "stream": True}, id="responses-stream"),
     pytest.param("completions", {"model": "chat", "prompt": "Hi"}, id="completions"),
     pytest.param("completions", {"model": "chat", "prompt": "Hi", "stream": True}, id="completions-stream"),
     pytest.param("embeddings", {"model": "chat", "input": "Hi"}, id="embeddings"),
@@ -48,7 +50,9 @@ def lines() -> Iterator[list[Any]]:
 def model_of(answer: httpx.Response) -> str:
     """Which model answered, whole or as a stream."""
     if answer.headers["content-type"].startswith("text/event-stream"):
-        (model,) = {chunk["model"] for chunk in chunks_of(answer)}
+        named = answer.text.startswith("event: ")
+        told = [event["response"] for event in events_of(answer) if "response" in event] if named else chunks_of(answer)
+        (model,) = {each["model"] for each in told}
         return str(model)
     return str(answer.json()["model"])
 
@@ -89,7 +93,7 @@ def test_the_order_of_who_somebody_is_holds_at_every_endpoint(
     bob = {"x-lukhas-targeting-key": "bob"}
     assert client.post(f"/v1/{path}", json={**body, "user": "ada"}, headers=bob).headers[VARIANT] == "current"
     assert client.post(f"/v1/{path}", json=body).headers[VARIANT] == "current"
-    if path == "chat/completions":
+    if path in ("chat/completions", "responses"):
         for identifier, user, variant in (("ada", "bob", "next"), ("bob", "ada", "current")):
             more = {"safety_identifier": identifier, "user": user}
             assert client.post(f"/v1/{path}", json={**body, **more}).headers[VARIANT] == variant

@@ -26,7 +26,12 @@ async def test_a_name_that_leads_nowhere_is_not_found(database: None) -> None:
 
 @pytest.mark.parametrize(
     ("model", "capability"),
-    [("lukhas-embed-1", "chat"), ("lukhas-embed-1", "completions"), ("lukhas-chat-1", "embeddings")],
+    [
+        ("lukhas-embed-1", "chat"),
+        ("lukhas-embed-1", "completions"),
+        ("lukhas-embed-1", "responses"),
+        ("lukhas-chat-1", "embeddings"),
+    ],
 )
 async def test_a_model_without_the_capability_is_refused_by_the_endpoints_name(
     database: None, model: str, capability: str

@@ -216,3 +216,18 @@ def test_without_an_exporter_a_span_records_nothing() -> None:
     call = Call(Target(model="m", upstream="u", kind="echo"))
     with tracing.inference_span(parse_embeddings({"model": "m", "input": "a"}), call) as span:
         assert not span.is_recording()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_response_is_a_span_of_a_chat_under_an_id_of_its_own(
+    traced: httpx.Client, spans: Spans, stream: bool
+) -> None:
+    asked = {"model": "lukhas-echo-1", "input": "a secret of mine", "max_output_tokens": 16, "stream": stream}
+    answer = traced.post("/v1/responses", json=asked)
+    span = spans.of("chat.create")
+    check_parent(spans, span, "responses")
+    known = attributes(span)
+    assert known["gen_ai.response.id"].startswith("resp_")
+    assert known["gen_ai.response.id"] in answer.text
+    assert (known["gen_ai.request.max_tokens"], known["gen_ai.usage.output_tokens"]) == (16, 4)
+    assert "secret" not in span.to_json()

@@ -26,6 +26,7 @@ from lukhas_site.asgi import application
 from lukhas_site.http.sse import opened
 from tests.api.commands import run
 from tests.api.rollouts import FLAG, make_flag, make_models
+from tests.api.streams import events_of
 from tests.mock_upstream import MODEL, MockUpstream
 from tests.processes import eventually
 
@@ -118,6 +119,8 @@ class TestRecords:
     @pytest.mark.parametrize(
         ("path", "body", "tokens"),
         [
+            ("/v1/responses", {"input": "one two"}, (2, 2)),
+            ("/v1/responses", {"input": "one two", "stream": True}, (2, 2)),
             ("/v1/completions", {"prompt": "one two"}, (2, 2)),
             ("/v1/completions", {"prompt": "one two", "stream": True}, (2, 2)),
             ("/v1/embeddings", {"input": ["one two", "three"]}, (3, 0)),
@@ -346,6 +349,16 @@ class TestFullDisk:
         assert "[DONE]" not in text
         assert '"code":"server_is_overloaded"' in text.strip().rpartition("\n\n")[2]
         assert len(owed) == 1
+
+    def test_so_does_a_response_with_every_event_in_its_order(
+        self, client: httpx.Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "append", lambda line: False)
+        monkeypatch.setattr(journal, "owe", lambda line: None)
+        asked = {"model": "lukhas-echo-1", "input": "one two three", "stream": True}
+        *_, done, error, failed = events_of(client.post("/v1/responses", json=asked))
+        assert (done["type"], error["code"]) == ("response.output_item.done", "server_is_overloaded")
+        assert (failed["type"], failed["response"]["output"]) == ("response.failed", [done["item"]])
 
     def test_a_failure_that_cannot_be_recorded_is_still_the_failure(
         self, client: httpx.Client, added: MockUpstream, journal: Journal, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from tests.serving import Server
 
 CHAT, ECHO, EMBED = "lukhas-chat-1", "lukhas-echo-1", "lukhas-embed-1"
 FAR = "far-"
+CALLED: Any = {"type": "function", **TOOL["function"]}
 Ask = Callable[[openai.OpenAI, str], Any]
 
 
@@ -97,6 +98,22 @@ def structured(client: openai.OpenAI, model: str) -> Any:
     return answer.choices[0].message.parsed, counted(answer.usage)
 
 
+def response(client: openai.OpenAI, model: str) -> Any:
+    answer = client.responses.create(model=model, input=HELLO, max_output_tokens=16, temperature=0)
+    assert answer.usage is not None
+    used = answer.usage
+    return answer.output_text, answer.status, answer.incomplete_details, used.input_tokens, used.output_tokens
+
+
+def response_stream(client: openai.OpenAI, model: str) -> Any:
+    with client.responses.stream(
+        model=model, input=HELLO, tools=[CALLED], tool_choice="required", temperature=0
+    ) as events:
+        kinds = [event.type for event in events]
+        (call,) = events.get_final_response().output
+    return kinds, call.type == "function_call" and (call.name, call.arguments, call.status)
+
+
 def embeddings(client: openai.OpenAI, model: str) -> Any:
     answer = client.embeddings.create(model=model, input=["a", "b c"], encoding_format="float")
     return answer.data, answer.usage
@@ -104,7 +121,14 @@ def embeddings(client: openai.OpenAI, model: str) -> Any:
 
 @pytest.mark.parametrize(
     ("ask", "model"),
-    [*((ask, model) for ask in (chat, stream, tools, structured) for model in (CHAT, ECHO)), (embeddings, EMBED)],
+    [
+        *(
+            (ask, model)
+            for ask in (chat, stream, tools, structured, response, response_stream)
+            for model in (CHAT, ECHO)
+        ),
+        (embeddings, EMBED),
+    ],
 )
 def test_through_both_the_sdk_gets_what_it_gets_from_the_second_alone(
     server: Server, api_key: str, second: Second, reach: Callable[[str, str], None], ask: Ask, model: str

@@ -21,6 +21,7 @@ HELLO = [{"role": "user", "content": "one two three four five six seven"}]
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/chat/completions", {"messages": HELLO}),
     ("/v1/chat/completions", {"messages": HELLO, "stream": True}),
+    ("/v1/responses", {"input": "one two three", "stream": True}),
     ("/v1/completions", {"prompt": "one two three", "stream": True}),
     ("/v1/embeddings", {"input": ["one two", "three"]}),
 )
@@ -81,7 +82,8 @@ class Callers:
                 except httpx.TransportError:
                     continue  # killed in the middle: nobody got this answer
                 assert answer.status_code == 200, answer.text
-                assert not body.get("stream") or answer.text.endswith("data: [DONE]\n\n"), answer.text
+                *_, last, _ = answer.text.rsplit("\n\n", 2) if body.get("stream") else ("", "data: [DONE]", "")
+                assert last.startswith(("data: [DONE]", "event: response.completed")), answer.text
                 self.answered[answer.headers["x-request-id"]] = path
 
 
