@@ -6,10 +6,12 @@ What makes the rows is the application's own code; bringing them back is plain S
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
+from accounts.audit.triggers import TABLES as GUARDED
 from accounts.audit.triggers import deletion_allowed
 from accounts.models import AuditHead
 
@@ -27,12 +29,32 @@ def rows(tables: list[str]) -> Rows:
     return found
 
 
-def columns(table: str) -> str:
+def columns(table: str) -> list[str]:
     """By name: a migration that a test takes back and applies again may leave them in another order."""
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {quote(table)} LIMIT 0")
-        return ", ".join(quote(column[0]) for column in cursor.description)
+        return [quote(column[0]) for column in cursor.description]
+
+
+def empty(tables: list[str]) -> None:
+    """Deletes every row of these tables, most of which hold none; they are asked all at once."""
+    quote = connection.ops.quote_name
+    asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {quote(table)})" for table in tables)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(asked)
+        holding = [table for (table,) in cursor.fetchall()]
+        # Not flushed: where rows are few, truncating takes PostgreSQL longer.
+        run([f"DELETE FROM {quote(table)}" for table in holding], unguarded=not set(GUARDED).isdisjoint(holding))
+
+
+def run(statements: list[str], *, unguarded: bool) -> None:
+    """Runs these in the transaction under way, PostgreSQL all at once. On SQLite it takes a while, and each connection
+    reads the schema anew, where the audit log is left `unguarded` meanwhile."""
+    at_once = connection.vendor == "postgresql" and statements
+    with deletion_allowed() if unguarded else nullcontext(), connection.cursor() as cursor:
+        for statement in ["; ".join(statements)] if at_once else statements:
+            cursor.execute(statement)
 
 
 def mark() -> tuple[Any, ...]:
@@ -46,22 +68,34 @@ class Kept:
     def __init__(self, name: str, tables: list[str], before: Rows) -> None:
         self.rows, self.mark = rows(tables), mark()
         self._statements: list[str] = []
-        quote = connection.ops.quote_name
-        with transaction.atomic(), connection.cursor() as cursor:
+        self._unguarded = False
+        with transaction.atomic():
             for table, found in self.rows.items():
-                if found == before.get(table, []):
-                    continue
-                kept, names = quote(f"{name}_{table}"), columns(table)
-                cursor.execute(f"CREATE TABLE {kept} AS SELECT * FROM {quote(table)}")
-                if before.get(table):
-                    self._statements.append(f"DELETE FROM {quote(table)}")
-                self._statements.append(f"INSERT INTO {quote(table)} ({names}) SELECT {names} FROM {kept}")
+                if found != before.get(table, []):
+                    self._keep(table, f"{name}_{table}", before.get(table, []))
+
+    def _keep(self, table: str, beside: str, before: list[Any]) -> None:
+        """Keeps a table beside: of one that has lost no row, those that are new or changed. Keys come first in it."""
+        quote = connection.ops.quote_name
+        found, names, kept = self.rows[table], columns(table), quote(beside)
+        insert = f"INSERT INTO {quote(table)} ({', '.join(names)}) SELECT {', '.join(names)} FROM {kept}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE {kept} AS SELECT * FROM {quote(table)}")
+            if not before:
+                self._statements.append(insert)
+            elif {row[0] for row in before} <= {row[0] for row in found}:
+                same = [[row[0]] for row in before if row in found]
+                cursor.executemany(f"DELETE FROM {kept} WHERE {names[0]} = %s", same)
+                changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+                self._statements.append(f"{insert} WHERE true ON CONFLICT ({names[0]}) DO UPDATE SET {changes}")
+            else:
+                self._statements += [f"DELETE FROM {quote(table)}", insert]
+                self._unguarded |= table in GUARDED
 
     def bring_back(self) -> None:
         """Makes the tables, which hold what `before` was, hold these rows."""
-        with transaction.atomic(), deletion_allowed(), connection.cursor() as cursor:
-            for statement in self._statements:
-                cursor.execute(statement)
+        with transaction.atomic():
+            run(self._statements, unguarded=self._unguarded)
 
 
 class Beginnings:

@@ -10,11 +10,13 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache, caches
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import override_settings, setup_databases, teardown_databases
 
 from accounts.memo import callers
-from tests.beginnings import Beginnings
+from tests import environment
+from tests.beginnings import Beginnings, empty
+from tests.measuring import unmeasured
 from tests.serving import Server
 
 LONGEST = ("test_suites_postgres.py", "test_fuzz.py", "test_staff_matrix.py")
@@ -24,7 +26,10 @@ QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: begun last, one processor would work on them while the others have nothing to do."""
+    """The longest files first: begun last, one processor would work on them while the others have nothing to do. On
+    another database than SQLite, the tests that use it."""
+    if environment.DATABASE_URL:
+        items[:] = [item for item in items if "database" in getattr(item, "fixturenames", ())]
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
@@ -39,7 +44,8 @@ def quick_passwords() -> Iterator[None]:
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     """The test database, also for tests that use it through `database` and never through pytest-django's marks."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        with unmeasured():
+            made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         yield
         stop_watching()
         if connection.vendor == "postgresql":  # threads that served may still hold a connection, and it is not dropped
@@ -69,7 +75,6 @@ def tables() -> list[str]:
 def empty_database() -> None:
     """Deletes every row of every table of ours, and what this process remembers of them."""
     from accounts.alerts.watching import watch
-    from accounts.audit.triggers import deletion_allowed
     from accounts.limits import gate
     from accounts.pages import pages
     from accounts.uses import uses
@@ -96,11 +101,7 @@ def empty_database() -> None:
     recorder.forget()
     keeping.forget()
     vetoes.forget()
-    deletions = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables()]
-    with transaction.atomic(), deletion_allowed(), connection.cursor() as cursor:
-        # Not flushed: where rows are few, truncating takes PostgreSQL longer; it takes all of these at once.
-        for statement in ["; ".join(deletions)] if connection.vendor == "postgresql" else deletions:
-            cursor.execute(statement)
+    empty(tables())
     catalog.forget()
     breakers.forget()
     traffic.forget()

@@ -10,6 +10,7 @@ import uvicorn
 
 from lukhas_site.http.connections import Connection
 from lukhas_site.management.commands.serve import KEEP_ALIVE_SECONDS
+from tests.measuring import LOOPS
 
 
 class Server:
@@ -35,7 +36,12 @@ class Server:
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=self.uvicorn.config.get_loop_factory()) as runner:
-            runner.run(self.uvicorn.serve(sockets=[self.socket]))
+            loop = runner.get_loop()
+            LOOPS.add(loop)
+            try:
+                runner.run(self.uvicorn.serve(sockets=[self.socket]))
+            finally:
+                LOOPS.discard(loop)
 
     def __enter__(self) -> "Server":
         self.thread.start()

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from tests.conftest import empty_database
+from tests.measuring import unmeasured
 
 
 def binaries() -> Path:
@@ -58,7 +59,8 @@ def migrated(server_of_postgres: str, django_db_setup: None, django_db_blocker: 
         }
         del connections["default"]
         try:
-            call_command("migrate", verbosity=0)
+            with unmeasured():
+                call_command("migrate", verbosity=0)
             yield
         finally:
             connections["default"].close()

@@ -31,6 +31,8 @@ from tests.conftest import MakeKey
 from tests.measuring import unmeasured
 from tests.serving import Server
 
+pytestmark = pytest.mark.unmeasured
+
 ECHO = "lukhas-echo-1"
 SEED = 20251125
 PASSWORD = "correct horse battery staple"

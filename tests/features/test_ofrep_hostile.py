@@ -15,6 +15,8 @@ from tests.features.conftest import BOOLEAN
 from tests.features.ofrep import EVALUATE, checked
 from tests.features.test_ofrep_flag import SPLIT
 
+pytestmark = pytest.mark.unmeasured
+
 VALUES: dict[str, Any] = {
     "regex": "^(a+)+$",
     "before": "2026-01-31T12:00:00Z",

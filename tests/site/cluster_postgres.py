@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL for the whole run, by pytest-postgresql, and an empty database for each test.
+"""A throwaway PostgreSQL for the whole run, by pytest-postgresql, and a database for each test.
 
 PostgreSQL refuses to run as root. So where the tests do, the server is started as another user, in a directory of that
 user's, and pytest-postgresql is told of it; else it starts one itself.
@@ -21,7 +21,7 @@ from pytest_postgresql import factories
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from tests.binaries import find
-from tests.processes import free_port
+from tests.processes import free_port, migrate
 
 OTHER_USER = "postgres"
 BIN = (find("postgres") or Path("pg_ctl")).parent
@@ -71,7 +71,7 @@ postgresql_noproc = factories.postgresql_noproc(depends_on="postgresql_of_anothe
 
 
 class Database:
-    """An empty database: how to reach it, and SQL that goes past the application."""
+    """A database: how to reach it, and SQL that goes past the application."""
 
     def __init__(self, server: Any, name: str) -> None:
         self.server = server
@@ -106,17 +106,37 @@ def postgresql_server(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue("postgresql_proc" if os.geteuid() else "postgresql_noproc")
 
 
-@pytest.fixture
-def postgresql(postgresql_server: Any) -> Iterator[Database]:
-    """An empty database of the test's own."""
-    name = "lukhas"
-    janitor = DatabaseJanitor(
-        user=postgresql_server.user,
-        host=postgresql_server.host,
-        port=postgresql_server.port,
-        version=postgresql_server.version,
+def janitor(server: Any, name: str, **options: Any) -> DatabaseJanitor:
+    """Makes a database of the server for as long as a block takes."""
+    return DatabaseJanitor(
+        user=server.user,
+        host=server.host,
+        port=server.port,
+        version=server.version,
         dbname=name,
-        password=postgresql_server.password,
+        password=server.password,
+        **options,
     )
-    with janitor:
-        yield Database(postgresql_server, name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_tables(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database that has every table, and no row but those of migrations. Making it takes seconds."""
+    name = "lukhas_tables"
+    with janitor(postgresql_server, name, as_template=True):
+        migrate(tmp_path_factory.mktemp("tables"), Database(postgresql_server, name).url())
+        yield name
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: Any) -> Iterator[Database]:
+    """An empty database of the test's own."""
+    with janitor(postgresql_server, "lukhas"):
+        yield Database(postgresql_server, "lukhas")
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Any, postgresql_tables: str) -> Iterator[Database]:
+    """A database of the test's own that has the tables already."""
+    with janitor(postgresql_server, "lukhas", template_dbname=postgresql_tables):
+        yield Database(postgresql_server, "lukhas")

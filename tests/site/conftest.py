@@ -9,19 +9,23 @@ from pytest_redis import factories
 from tests.binaries import find
 from tests.processes import Installation
 from tests.site.cluster_postgres import (
+    empty_postgresql,
     postgresql,
     postgresql_noproc,
     postgresql_of_another_user,
     postgresql_proc,
     postgresql_server,
+    postgresql_tables,
 )
 
 __all__ = [
+    "empty_postgresql",
     "postgresql",
     "postgresql_noproc",
     "postgresql_of_another_user",
     "postgresql_proc",
     "postgresql_server",
+    "postgresql_tables",
 ]
 
 Install = Callable[..., Installation]

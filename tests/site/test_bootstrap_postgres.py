@@ -16,18 +16,19 @@ def site(install: Install, postgresql: Database) -> Installation:
 
 
 def test_a_first_start_makes_everything_from_nothing_and_a_second_changes_nothing(
-    site: Installation, postgresql: Database
+    install: Install, empty_postgresql: Database
 ) -> None:
+    site = install(DATABASE_URL=empty_postgresql.url())
     site.bootstrap()
-    assert postgresql.execute("SELECT model_id FROM api_model ORDER BY 1") == [
+    assert empty_postgresql.execute("SELECT model_id FROM api_model ORDER BY 1") == [
         ("lukhas-chat-1",),
         ("lukhas-echo-1",),
         ("lukhas-embed-1",),
         ("lukhas-moderation-1",),
     ]
-    before = everything(postgresql)
+    before = everything(empty_postgresql)
     assert "sk-" not in site.manage("bootstrap").stdout
-    assert everything(postgresql) == before
+    assert everything(empty_postgresql) == before
     assert not (site.data / "lukhas.sqlite3").exists()
     site.manage("migrate", "--check")
     site.manage("makemigrations", "--check", "--dry-run")

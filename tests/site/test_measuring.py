@@ -1,29 +1,21 @@
 """What is left out of measuring, and that nothing else is."""
 
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+from coverage import CoverageData
 
-from tests.measuring import unmeasured, unmeasured_environment
+from tests.measuring import traced, unmeasured, unmeasured_environment
+from tests.processes import ROOT
 
 
 def nothing(frame: FrameType, event: str, argument: Any) -> None:
     """A tracer that traces no lines."""
-
-
-@pytest.fixture
-def tracer() -> Iterator[Any]:
-    """The tracer of this thread and of those to come; afterwards the one that was there."""
-    here, others = sys.gettrace(), threading.gettrace()
-    sys.settrace(nothing)
-    threading.settrace(nothing)
-    yield nothing
-    sys.settrace(here)
-    threading.settrace(others)
 
 
 def of_another_thread() -> Any:
@@ -34,17 +26,21 @@ def of_another_thread() -> Any:
     return found[0]
 
 
-def test_this_thread_is_not_measured_and_others_are(tracer: Any) -> None:
-    with unmeasured():
-        assert sys.gettrace() is None
-        assert of_another_thread() is tracer
-    assert sys.gettrace() is tracer
+def test_this_thread_is_not_measured_and_others_are() -> None:
+    with traced(nothing, nothing):
+        with unmeasured():
+            assert sys.gettrace() is None
+            assert of_another_thread() is nothing
+        assert sys.gettrace() is nothing
 
 
-def test_a_failure_is_the_end_of_it_too(tracer: Any) -> None:
-    with pytest.raises(ZeroDivisionError), unmeasured():
-        _ = 1 // 0
-    assert sys.gettrace() is tracer
+def test_a_failure_is_the_end_of_it_too() -> None:
+    former = sys.gettrace()
+    with traced(nothing, None):
+        with pytest.raises(ZeroDivisionError), unmeasured():
+            _ = 1 // 0
+        assert sys.gettrace() is nothing
+    assert sys.gettrace() is former
 
 
 def test_a_process_is_not_measured_without_what_coverage_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +49,70 @@ def test_a_process_is_not_measured_without_what_coverage_tells_it(monkeypatch: p
     environment = unmeasured_environment()
     assert [name for name in environment if name.startswith("COVERAGE")] == []
     assert environment["LUKHAS_LANE"] == "tests"
+
+
+WHERE = ("a_fixture", "a_fixture_of_the_run", "the_end_of_a_fixture", "a_test", "a_thread", "a_server")
+TESTS = """
+import threading
+import httpx, pytest
+import ours
+from tests.serving import Server
+
+async def application(scope, receive, send):
+    if scope["path"] == "/measure":
+        ours.a_server()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body"})
+
+@pytest.fixture(scope="session")
+def server():
+    ours.a_fixture_of_the_run()
+    with Server(application, lifespan="off") as server:
+        yield server
+
+@pytest.fixture
+def mine():
+    ours.a_fixture()
+    yield
+    ours.the_end_of_a_fixture()
+
+def run(server):
+    ours.a_test()
+    thread = threading.Thread(target=ours.a_thread)
+    thread.start()
+    thread.join()
+    httpx.get(f"{server.url}/measure")
+"""
+EARLIER = "def test_earlier(server): httpx.get(server.url)"
+MARKED = "@pytest.mark.unmeasured\ndef test_marked(mine, server): run(server)"
+PLAIN = "def test_plain(mine, server): run(server)"
+
+
+def measured(tmp_path: Path, *tests: str) -> set[str]:
+    """Where coverage saw something of ours, in a run of these tests."""
+    (tmp_path / "ours.py").write_text("".join(f"def {name}():\n    return 1\n" for name in WHERE))
+    (tmp_path / "test_it.py").write_text("\n\n".join([TESTS, *tests]))
+    (tmp_path / "rc").write_text("[run]\nsource = ours\nconcurrency = thread\ncore = ctrace\n")
+    data = tmp_path / "data"
+    environment = {
+        **unmeasured_environment(),
+        "COVERAGE_FILE": str(data),
+        "PYTHONPATH": f"{ROOT}:{tmp_path}",
+        "DJANGO_SETTINGS_MODULE": "lukhas_site.settings",
+    }
+    plugins = ["-p", "tests.environment", "-p", "tests.measuring", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "coverage", "run", "--rcfile", "rc", "-m", "pytest", *plugins]
+    done = subprocess.run([*command, "test_it.py"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = CoverageData(str(data))
+    found.read()
+    lines = set(found.lines(str(tmp_path / "ours.py")) or ())
+    return {name for number, name in enumerate(WHERE, 1) if 2 * number in lines}
+
+
+def test_of_a_test_with_the_mark_only_fixtures_that_others_share_are_measured(tmp_path: Path) -> None:
+    assert measured(tmp_path, EARLIER, MARKED) == {"a_fixture_of_the_run"}
+
+
+def test_after_a_test_with_the_mark_everything_is_measured_again(tmp_path: Path) -> None:
+    assert measured(tmp_path, MARKED, PLAIN) == set(WHERE)

@@ -56,6 +56,8 @@ from features.models import Environment, Flag, FlagState, ProjectEnvironment, Ra
 from tests.analytics.recorded import GOOD
 from tests.beginnings import Beginnings
 
+pytestmark = pytest.mark.unmeasured
+
 ALL = "soamvp"
 CALLERS = ("superuser", "owner", "admin", "member", "viewer", "project admin", "other owner", "anonymous")
 MARK = "zebra"

@@ -1,4 +1,4 @@
-"""The tests of everything that is kept in the database, once more on PostgreSQL.
+"""The tests of everything that is kept in the database, once more on PostgreSQL: those that use it.
 
 Those of analytics are measured, for much of it is only PostgreSQL's; of the others that is measured by modules of their
 own.
@@ -14,6 +14,37 @@ from tests.measuring import unmeasured_environment
 from tests.processes import ROOT
 from tests.site.cluster_postgres import Database
 
+# What a page looks like and how a command is typed does not depend on the database: these are about what is kept.
+ACCOUNTS = (
+    "test_admin",
+    "test_alerts",
+    "test_api_audit",
+    "test_api_audit_restore",
+    "test_audit",
+    "test_audit_chain",
+    "test_audit_restore",
+    "test_bootstrap",
+    "test_expire_api_key",
+    "test_invites",
+    "test_key_life",
+    "test_key_owners",
+    "test_last_owner",
+    "test_limits_audit",
+    "test_limits_gate",
+    "test_limits_models",
+    "test_limits_ruleset",
+    "test_models",
+    "test_reach",
+    "test_rotate_api_key",
+    "test_staff",
+    "test_stale_keys",
+    "test_uses",
+    "sessions/test_create_session",
+    "sessions/test_ending",
+    "sessions/test_list_sessions",
+    "sessions/test_one_session",
+    "sessions/test_prune_sessions",
+)
 API = (
     "test_add_model",
     "test_add_upstream",
@@ -81,7 +112,7 @@ def some(part: str, names: tuple[str, ...]) -> list[str]:
 
 MEASURED = ("analytics",)
 SUITES = {
-    "accounts": lambda: ["tests/accounts"],
+    "accounts": lambda: some("accounts", ACCOUNTS),
     "analytics": lambda: ["tests/analytics"],
     "api": lambda: some("api", API),
     "features": lambda: some("features", FEATURES),
@@ -91,13 +122,13 @@ SUITES = {
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("suite", SUITES)
 def test_what_is_kept_in_the_database_does_on_postgresql_what_it_does_on_sqlite(
-    postgresql: Database, suite: str
+    empty_postgresql: Database, suite: str
 ) -> None:
     environment = os.environ if suite in MEASURED else unmeasured_environment()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *APART, *SUITES[suite]()],
         cwd=ROOT,
-        env={**environment, "LUKHAS_TESTS_DATABASE_URL": postgresql.url()},
+        env={**environment, "LUKHAS_TESTS_DATABASE_URL": empty_postgresql.url()},
         capture_output=True,
         text=True,
         check=False,

@@ -9,6 +9,8 @@ from tests.api.organization.endpoints import EXAMPLES, path
 from tests.contract.test_fuzz import bodies, bounded, check_refusal
 from tests.measuring import unmeasured
 
+pytestmark = pytest.mark.unmeasured
+
 TAKING = [key for key, example in EXAMPLES.items() if example.body is not None]
 
 

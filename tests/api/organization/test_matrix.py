@@ -14,6 +14,8 @@ from api.views.organization.usage import UsageView
 from tests.api.organization.conftest import Http, World, error_of
 from tests.api.organization.endpoints import EXAMPLES, endpoints, ids, parts, path, patterns
 
+pytestmark = pytest.mark.unmeasured
+
 EVERY = list(endpoints())
 ALIKE = [(name, method) for name, method in EVERY if name.startswith("usage-")]
 """One view of many kinds; the whole matrix is gone through for one of them, and who is let in for each."""

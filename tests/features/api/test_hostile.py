@@ -12,6 +12,8 @@ from tests.contract.test_fuzz import bodies, bounded, check_refusal
 from tests.features.api.conftest import Asker, error_of, everything
 from tests.features.conftest import MakeFlag
 
+pytestmark = pytest.mark.unmeasured
+
 ENDPOINTS = [
     (method, path, openapi.examples(operation["requestBody"]["content"]["application/json"]))
     for method, path, operation in openapi.operations()

@@ -17,6 +17,8 @@ from tests import openapi
 from tests.features.api.conftest import Asker, AsKey, AsPerson, error_of, everything
 from tests.features.conftest import MakeFlag
 
+pytestmark = pytest.mark.unmeasured
+
 # What each caller is answered where they ask to read, and where they ask to write.
 CALLERS: dict[str, tuple[int, int]] = {
     "owner": (200, 200),
