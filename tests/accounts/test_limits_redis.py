@@ -3,7 +3,6 @@ or a process, is lost."""
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -35,6 +34,7 @@ from accounts.models import ApiKey, Budget, Project, RateLimit, Spend
 from accounts.principal import Principal
 from lukhas_site.http.orm import in_database
 from tests.accounts.conftest import Issue
+from tests.measuring import unmeasured_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCOPE = "project:proj_1"
@@ -390,7 +390,7 @@ def four_processes(server: RedisServer, principal: Principal, *, cost: str, end:
         "owner_id",
     )
     environment = {
-        **os.environ,
+        **unmeasured_environment(),
         "DJANGO_SETTINGS_MODULE": "lukhas_site.settings",
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
         "REDIS_URL": server.url,
@@ -514,6 +514,8 @@ async def test_a_process_that_lives_is_not_taken_for_dead(
 # --- Redis lost -------------------------------------------------------------------------------------------------
 
 lost = pytest.mark.usefixtures("impatient")
+PROMPT = 8.0
+"""Seconds: many times what it takes, for the machine may be busy, and well below what it would take otherwise."""
 
 
 async def call(gate: Gate, principal: Principal, cost: int = 0) -> Any:
@@ -525,16 +527,16 @@ async def call(gate: Gate, principal: Principal, cost: int = 0) -> Any:
 async def test_without_redis_each_process_keeps_the_limits_by_itself(
     how: str, server: RedisServer, gate: Gate, principal: Principal, project: Project
 ) -> None:
-    await in_database(lambda: RateLimit.objects.create(project=project, unit="requests", period="minute", value=3))
+    await in_database(lambda: RateLimit.objects.create(project=project, unit="requests", period="minute", value=60))
     (await call(gate, principal)).release()
     getattr(server, how)()
     started = time.monotonic()
-    for _ in range(3):
+    for _ in range(60):
         await call(gate, principal)
     with pytest.raises(LimitReached):
         await call(gate, principal)
-    assert time.monotonic() - started < 3 * store_redis.TIMEOUT, "a lost Redis held callers up"
-    assert gate.in_use([Rule(f"project:{project.public_id}", "", "requests", "minute", 3)]) == [3]
+    assert time.monotonic() - started < PROMPT, "15 s, if each waited for a lost Redis"
+    assert gate.in_use([Rule(f"project:{project.public_id}", "", "requests", "minute", 60)]) == [60]
 
 
 @lost
@@ -563,7 +565,7 @@ async def test_or_refuses_as_the_setting_says_and_goes_on_when_redis_is_back(
         started = time.monotonic()
         with pytest.raises(LimitsUnavailable) as caught:
             await call(gate, principal)
-        assert time.monotonic() - started < 2 * store_redis.TIMEOUT
+        assert time.monotonic() - started < PROMPT
     assert (caught.value.status_code, caught.value.code) == (503, "server_is_overloaded")
     server.resume()
     deadline = time.monotonic() + 10
@@ -582,7 +584,7 @@ async def test_a_crowd_of_callers_does_not_wait_one_after_the_other_for_a_silent
     server.pause()
     started = time.monotonic()
     await asyncio.gather(*(call(gate, principal) for _ in range(200)))
-    assert time.monotonic() - started < 4 * store_redis.TIMEOUT
+    assert time.monotonic() - started < PROMPT, "50 s, one after the other"
 
 
 @lost
@@ -595,7 +597,7 @@ async def test_closing_waits_for_no_redis_that_is_silent(server: RedisServer, ga
     await asyncio.sleep(0)
     started = time.monotonic()
     await gate.shared.close()
-    assert time.monotonic() - started < 6 * store_redis.TIMEOUT
+    assert time.monotonic() - started < PROMPT, "25 s, one after the other"
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(outcome, store_redis.LOST) for outcome in outcomes)
     assert not gate.shared._trips

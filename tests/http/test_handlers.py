@@ -448,9 +448,7 @@ class TestHangingUp:
             assert event("begun").wait(10)
             time.sleep(0.05)
             assert not event("cancelled").is_set()
-        hung_up = time.monotonic()
-        assert event("cancelled").wait(10)
-        assert time.monotonic() - hung_up < 1.0, "it takes a millisecond; a busy machine may take longer"
+        assert event("cancelled").wait(10), "left alone, none of them would end"
         deadline = time.monotonic() + 10
         while not log and time.monotonic() < deadline:
             time.sleep(0.005)

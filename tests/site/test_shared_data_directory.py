@@ -1,7 +1,5 @@
 """Two servers on one SQLite database: what one process changes, the others know within seconds."""
 
-import time
-
 from tests.processes import Served, eventually
 from tests.site.conftest import Install
 
@@ -26,13 +24,9 @@ def test_what_a_command_changes_is_known_to_every_server_within_seconds(install:
         servers = (one, other)
         assert [status(served, leaves) for served in servers] == [200, 200]
         site.manage("revoke_api_key", leaves)
-        revoked = time.monotonic()
+        for served in servers:
+            eventually(lambda served=served: status(served, leaves) == 401, REVOKED_WITHIN, "the key has ended")
         site.manage("alias_model", "gpt-4o", "lukhas-echo-1")
-        aliased = time.monotonic()
         for served in servers:
-            eventually(lambda served=served: "gpt-4o" in ids(served, key), 3, "the alias is listed")
-        assert time.monotonic() - aliased < ALIAS_SEEN_WITHIN
-        for served in servers:
-            eventually(lambda served=served: status(served, leaves) == 401, 5, "the key has ended")
-        assert time.monotonic() - revoked < REVOKED_WITHIN
+            eventually(lambda served=served: "gpt-4o" in ids(served, key), ALIAS_SEEN_WITHIN, "the alias is listed")
         assert [status(served, key) for served in servers] == [200, 200], "another key went with it"
