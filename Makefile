@@ -1,7 +1,7 @@
 # run    install what is missing, prepare the database, serve on 127.0.0.1:$(PORT)
 # serve  the same server with WORKERS=N processes
 # test   the whole suite with coverage
-# check  ruff, mypy, import order, migrations, schema snapshot, docs
+# check  ruff, mypy, import order, migrations, the API document, what clients may rely on
 # bench  the short benchmarks
 # soak   ten minutes of mixed traffic with a rolling restart, or SOAK_SECONDS=N
 # chaos  a server under load is killed a hundred times
@@ -68,3 +68,4 @@ lock:
 
 schema: $(VENV)/.dev
 	@$(MANAGE) spectacular --validate --fail-on-warn --file openapi.yaml
+	@$(PY) -m tests.wire --write

@@ -19,6 +19,7 @@ COMMANDS = {
     "system checks": ["manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
     "API document": ["manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
+    "wire": ["-m", "tests.wire"],
 }
 
 
