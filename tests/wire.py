@@ -241,7 +241,7 @@ def main(arguments: list[str]) -> int:
         kept = grown(kept, now)
         FILE.write_text(written(kept))
     found = problems(kept, now, (ROOT / "CHANGELOG.md").read_text())
-    print("\n".join(found))
+    sys.stdout.writelines(f"{line}\n" for line in found)
     return bool(found)
 
 

@@ -136,7 +136,7 @@ def test_an_endpoint_answers_whatever_is_asked_as_described(
     key = credential(path, make_key)
     asked = 0
 
-    @bounded(50 if method == "post" else 12)
+    @bounded(30 if method == "post" else 12)
     @given(case=DESCRIBED[path][method.upper()].as_strategy(generation_mode=mode), model=st.sampled_from([ECHO, None]))
     def fuzz(case: Case, model: str | None) -> None:
         nonlocal asked

@@ -98,9 +98,9 @@ def test_kinds_of_usage_are_one_view_and_let_in_the_same_callers(http: Http, wor
 def test_nobody_else_is_let_in_and_nothing_changes(name: str, method: str, http: Http, world: World) -> None:
     example = EXAMPLES[name, method]
     example.prepare(world)
-    for caller, token_of in CALLERS.items():
-        token = token_of(world)
-        before = rows()
+    tokens = {caller: token_of(world) for caller, token_of in CALLERS.items()}
+    before = rows()
+    for caller, token in tokens.items():
         response = http(token).request(method, path(name, world), json=example.sent(world))
         if caller in ("member", "viewer", "ordinary key"):
             error = error_of(response, 403)

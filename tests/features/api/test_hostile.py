@@ -49,11 +49,12 @@ def test_whatever_comes_in_is_refused_whole_or_honoured(
     good = [*examples.values(), *([{**WHOLE, **({"key": "new"} if method == "post" else {})}] if flag else [])]
     where = path.removeprefix("/api/features").replace("{key}", "dark")
     outcomes: list[int] = []
+    before = everything()
 
-    @bounded(250)
+    @bounded(150)
     @given(body=bodies(good))
     def attack(body: bytes) -> None:
-        before = everything()
+        nonlocal before
         answer = admin(method.upper(), where, content=body, headers={"Content-Type": "application/json"})
         outcomes.append(answer.status_code)
         if answer.status_code in (200, 201):
@@ -63,12 +64,13 @@ def test_whatever_comes_in_is_refused_whole_or_honoured(
             made = told["feature"] if beside else told["key"]
             Flag.objects.exclude(key__in=("dark", "base")).delete()
             assert made
+            before = everything()
         else:
             check_refusal(answer.status_code, answer.headers, answer.content)
             assert everything() == before
 
     attack()
-    assert outcomes.count(400) > 80
+    assert outcomes.count(400) > 50
     assert max(outcomes) < 500
 
 
