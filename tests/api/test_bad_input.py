@@ -19,8 +19,6 @@ from tests.conftest import OWN_APPS
 from tests.mock_upstream import MODEL, MockUpstream
 from tests.serving import Server
 
-pytestmark = pytest.mark.unmeasured
-
 ECHO = "lukhas-echo-1"
 REMOTE = "remote-1"
 TURN = {"role": "user", "content": "Hi"}

@@ -14,8 +14,6 @@ from api.views.organization.usage import UsageView
 from tests.api.organization.conftest import Http, World, error_of
 from tests.api.organization.endpoints import EXAMPLES, endpoints, ids, parts, path, patterns
 
-pytestmark = pytest.mark.unmeasured
-
 EVERY = list(endpoints())
 ALIKE = [(name, method) for name, method in EVERY if name.startswith("usage-")]
 """One view of many kinds; the whole matrix is gone through for one of them, and who is let in for each."""
@@ -94,6 +92,7 @@ def test_kinds_of_usage_are_one_view_and_let_in_the_same_callers(http: Http, wor
         assert [bucket["results"] for bucket in foreign.json()["data"] if bucket["results"]] == []
 
 
+@pytest.mark.unmeasured
 @every_endpoint
 def test_nobody_else_is_let_in_and_nothing_changes(name: str, method: str, http: Http, world: World) -> None:
     example = EXAMPLES[name, method]
@@ -113,6 +112,7 @@ def test_nobody_else_is_let_in_and_nothing_changes(name: str, method: str, http:
         assert rows() == before, caller
 
 
+@pytest.mark.unmeasured
 @every_endpoint
 def test_an_owner_is_let_in(name: str, method: str, http: Http, world: World) -> None:
     example = EXAMPLES[name, method]
@@ -138,6 +138,7 @@ def test_an_admin_is_let_in_where_no_owner_is_needed(name: str, method: str, htt
         assert response.status_code == 200, response.text
 
 
+@pytest.mark.unmeasured
 @every_endpoint
 def test_what_another_organisation_has_is_not_there(
     name: str, method: str, http: Http, world: World, elsewhere: World
@@ -158,6 +159,7 @@ def test_what_another_organisation_has_is_not_there(
             assert id not in response.text
 
 
+@pytest.mark.unmeasured
 @every_endpoint
 def test_objects_of_another_organisation_are_not_reached_through_a_project_of_ones_own(
     name: str, method: str, http: Http, world: World, elsewhere: World
@@ -172,6 +174,7 @@ def test_objects_of_another_organisation_are_not_reached_through_a_project_of_on
     assert rows() == before
 
 
+@pytest.mark.unmeasured
 @every_endpoint
 def test_an_id_that_no_object_can_have_is_an_object_that_is_not_there(
     name: str, method: str, http: Http, world: World
