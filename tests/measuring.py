@@ -3,7 +3,7 @@
 It watches each line of each module that a thread runs, to count those of the application. So what pytest does between
 fixtures and tests is not measured. Neither are tests with the mark `unmeasured`: those that go through a whole table or
 make up hostile requests, and so run over and over what others have measured already. Fixtures that they share with
-others are.
+others are, and threads that start then: one of a pool goes on to serve other tests.
 """
 
 import os
@@ -76,7 +76,7 @@ class Coverage:
         if item.get_closest_marker(MARK) is None:
             with unmeasured():
                 return (yield)
-        self.now = None, None
+        self.now = None, self.all[1]
         with unmeasured_loops(), traced(*self.now):
             return (yield)
 

@@ -3,6 +3,7 @@ or a process, is lost."""
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -34,7 +35,6 @@ from accounts.models import ApiKey, Budget, Project, RateLimit, Spend
 from accounts.principal import Principal
 from lukhas_site.http.orm import in_database
 from tests.accounts.conftest import Issue
-from tests.measuring import unmeasured_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCOPE = "project:proj_1"
@@ -390,7 +390,7 @@ def four_processes(server: RedisServer, principal: Principal, *, cost: str, end:
         "owner_id",
     )
     environment = {
-        **unmeasured_environment(),
+        **os.environ,
         "DJANGO_SETTINGS_MODULE": "lukhas_site.settings",
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
         "REDIS_URL": server.url,

@@ -6,6 +6,7 @@ With LUKHAS_TESTS_SCREENSHOTS=docs/images the pictures of docs/dashboard.md are 
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ async def test_a_month_of_usage_is_looked_at(
 
     # Another time, by its form; and what makes no sense is said.
     await page.get_by_text("Another time").click()
-    await page.get_by_label("From (UTC)").fill(f"{timezone.now():%Y-%m-%dT00:00}")
+    await page.get_by_label("From (UTC)").fill(f"{timezone.now() - timedelta(days=1):%Y-%m-%dT00:00}")
     await page.get_by_role("button", name="Show this time").click()
     await expect(page.locator("[aria-current=true]")).to_have_count(1)  # by project; no range
     await hand.open("usage/?range=fortnight")

@@ -110,8 +110,9 @@ def measured(tmp_path: Path, *tests: str) -> set[str]:
     return {name for number, name in enumerate(WHERE, 1) if 2 * number in lines}
 
 
-def test_of_a_test_with_the_mark_only_fixtures_that_others_share_are_measured(tmp_path: Path) -> None:
-    assert measured(tmp_path, EARLIER, MARKED) == {"a_fixture_of_the_run"}
+def test_of_a_test_with_the_mark_only_what_others_share_is_measured(tmp_path: Path) -> None:
+    """Threads are: one that starts now may serve other tests later."""
+    assert measured(tmp_path, EARLIER, MARKED) == {"a_fixture_of_the_run", "a_thread"}
 
 
 def test_after_a_test_with_the_mark_everything_is_measured_again(tmp_path: Path) -> None:
