@@ -1,7 +1,10 @@
-"""Usage records for tests."""
+"""Usage records for tests, and a journal that takes none."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from analytics.journal import Journal
 from analytics.records import Record
 
 GOOD = Record(
@@ -38,3 +41,14 @@ GOOD = Record(
 def record(number: int = 1, **fields: Any) -> Record:
     """A good record with an id of its own."""
     return GOOD._replace(request_id=f"req_{number}", **fields)
+
+
+@contextmanager
+def full(journal: Journal) -> Iterator[None]:
+    """Within this the journal takes nothing in, and no round of its keeper changes that."""
+    most, journal.max_bytes = journal.max_bytes, -1
+    journal.refusing = "no space left"
+    try:
+        yield
+    finally:
+        journal.max_bytes, journal.refusing = most, ""

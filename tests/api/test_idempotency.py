@@ -18,6 +18,7 @@ from analytics import usage
 from analytics.models import UsageRecord
 from api import idempotency
 from api.models import Model
+from tests.analytics.recorded import full
 from tests.conftest import MakeKey
 from tests.processes import eventually
 
@@ -105,11 +106,8 @@ def test_what_another_try_may_cure_is_no_answer(client: httpx.Client) -> None:
     ask(client, "first")
     assert ask(client, "k").status_code == 429
     limit.delete()
-    usage.journal.refusing = "no space left"
-    try:
+    with full(usage.journal):
         assert ask(client, "k").status_code == 503
-    finally:
-        usage.journal.refusing = ""
     answer = ask(client, "k")
     assert answer.status_code == 200
     assert "idempotent-replayed" not in answer.headers

@@ -25,6 +25,7 @@ from features.ruleset import watch
 from lukhas_site import __version__
 from lukhas_site.http.metrics import Batch
 from lukhas_site.metrics import gauges, sharing
+from tests.analytics.recorded import full
 from tests.conftest import MakeKey
 from tests.processes import eventually
 
@@ -125,11 +126,8 @@ def test_deployments_that_are_left_alone_are_told_until_they_are_not(anonymous: 
 def test_how_things_stand_is_told(anonymous: httpx.Client, sdk: openai.OpenAI) -> None:
     sdk.chat.completions.create(model="lukhas-echo-1", messages=HELLO)
     anonymous.get("/readyz")
-    usage.journal.refusing = "no space left"
-    try:
+    with full(usage.journal):
         told = read(anonymous)
-    finally:
-        usage.journal.refusing = ""
     assert told["lukhas_build_info", __version__] == 1
     assert told["lukhas_queue_waiting", "echo"] == 0
     assert told["lukhas_journal_refusing", "usage"] == 1
