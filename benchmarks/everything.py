@@ -2,7 +2,8 @@
 URL`.
 
 Two models of the mock at that URL behind an alias whose flag shares callers out, one that streams slowly, and one for
-embeddings; limits of an organisation and a project, and two budgets, none of which is ever reached.
+embeddings; limits of an organisation and a project, and two budgets, none of which is ever reached; and two policies of
+the guardian, which are asked about every request and refuse none.
 """
 
 import os
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+
+from django.apps import apps
 
 from benchmarks import servers
 from benchmarks.mock import MODEL
@@ -69,6 +72,14 @@ def main(mock: str, chat: str = "", stream: str = "gap=20,chunks=100", embedding
             call("set_limit", kind, PLENTY, *scope)
     for period in ("day", "month"):
         call("set_budget", period, "1000000")
+    organization = apps.get_model("accounts", "Organization").objects.get()
+    for code, looks_for in (
+        ("card_number", {"kind": "pattern", "pattern": r"\b(?:\d[ -]?){15}\d\b"}),
+        ("too_long", {"kind": "max_tokens", "max_tokens": 100_000}),
+    ):
+        apps.get_model("api", "Policy").objects.create(
+            name=code, organization=organization, mode="enforce", reason_code=code, **looks_for
+        )
 
 
 if __name__ == "__main__":

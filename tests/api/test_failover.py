@@ -303,7 +303,7 @@ class TestDeployments:
 
         asyncio.run(many())
         assert (len(upstream.requests), len(spare.requests)) == (3, 9)
-        eventually(lambda: not traffic.in_flight(BIG), 5, "nothing is in flight")
+        eventually(lambda: not traffic.in_flight(BIG), 20, "nothing is in flight")
 
 
 class TestFallbacks:
@@ -428,8 +428,8 @@ class TestBreakers:
         run("set_limit", "--model", "big", "requests/minute", "none")
         upstream.mode = "hang"
         with pytest.raises(httpx.ReadTimeout):
-            client.post(CHAT, json={"model": "big", "messages": HELLO}, timeout=0.3)
-        eventually(lambda: breakers.admits(BIG), 5, "the next one may try")
+            client.post(CHAT, json={"model": "big", "messages": HELLO}, timeout=1.5)
+        eventually(lambda: breakers.admits(BIG), 20, "the next one may try")
         upstream.mode = "400"
         assert ask().status_code == 400
         assert breakers.troubled == {}
@@ -458,7 +458,7 @@ class TestHangingUp:
         body = {"model": "big", "messages": HELLO, "stream": stream}
         with pytest.raises(httpx.ReadTimeout):
             client.post(CHAT, json=body, timeout=httpx.Timeout(5, read=0.3))
-        row: UsageRecord = eventually(lambda: UsageRecord.objects.filter(model="big").first(), 3, "it is recorded")
+        row: UsageRecord = eventually(lambda: UsageRecord.objects.filter(model="big").first(), 20, "it is recorded")
         assert (row.status, row.error_code, row.attempts, row.input_tokens) == (499, "client_closed_request", 1, 0)
         assert row.duration_us < 3_000_000
         assert len(upstream.requests) == 1
@@ -473,5 +473,5 @@ class TestHangingUp:
                 CHAT, json={"model": "big", "messages": HELLO, "stream": stream}, timeout=httpx.Timeout(5, read=0.4)
             )
         upstream.wait_for_hang_up()
-        row: UsageRecord = eventually(lambda: UsageRecord.objects.filter(model="big").first(), 3, "it is recorded")
+        row: UsageRecord = eventually(lambda: UsageRecord.objects.filter(model="big").first(), 20, "it is recorded")
         assert (row.status, row.attempts, row.output_tokens) == (499, 2, 2 if mode == "stall" else 0)

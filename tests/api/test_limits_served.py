@@ -56,7 +56,7 @@ def spent(project: Project) -> int:
     return gate.spending([(f"project:{project.public_id}", "day")])[0]
 
 
-def eventually(read: Callable[[], Any], expected: Any, seconds: float = 5) -> None:
+def eventually(read: Callable[[], Any], expected: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while read() != expected:
         assert time.monotonic() < deadline, f"{read()!r} is not {expected!r}"
@@ -310,7 +310,7 @@ def test_a_caller_who_hangs_up_before_the_answer_gets_everything_back(
     added.mode = "hang"
     headers = {"Authorization": f"Bearer {api_key}"}
     with (
-        httpx.Client(base_url=server.url, headers=headers, timeout=0.4) as hasty,
+        httpx.Client(base_url=server.url, headers=headers, timeout=1.5) as hasty,
         pytest.raises(httpx.ReadTimeout),
     ):
         hasty.post("/v1/chat/completions", json={**ECHO, "model": "big", "stream": stream})

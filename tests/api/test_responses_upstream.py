@@ -342,7 +342,7 @@ class TestBadAnswers:
         assert told["message"] == "Bad 'input[0].content[0].image_url'."
 
     def test_a_server_that_falls_silent_is_given_up(self, ask: Ask, upstream: MockUpstream) -> None:
-        Upstream.objects.filter(name="gpu").update(silence_seconds=0.2)
+        Upstream.objects.filter(name="gpu").update(silence_seconds=1.0)
         upstream.mode = "stall"
         *_, error, failed = events_of(ask(stream=True))
         assert (error["code"], failed["response"]["status"]) == ("upstream_timeout", "failed")

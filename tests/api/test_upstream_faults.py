@@ -76,7 +76,7 @@ def added(upstream: MockUpstream, database: None, settings: Settings, monkeypatc
     run("add_upstream", "gpu", upstream.url, "--api-key-env", "MOCK_KEY")
     run("add_model", "big", "--upstream", "gpu", "--upstream-model", MODEL)
     row = Upstream.objects.get(name="gpu")
-    row.first_seconds = row.silence_seconds = 0.25
+    row.first_seconds = row.silence_seconds = 1.0
     row.save()
     upstream.delay = 0.02
 
@@ -136,7 +136,7 @@ def chat(**more: Any) -> dict[str, Any]:
 def test_what_is_slow_or_large_within_what_is_allowed_is_answered(
     client: httpx.Client, upstream: MockUpstream, stream: bool
 ) -> None:
-    upstream.delay = 0.1
+    upstream.delay = 0.3
     for mode in ("slow", "slow-first"):
         upstream.mode = mode
         assert client.post(CHAT, json=chat(stream=stream)).status_code == 200

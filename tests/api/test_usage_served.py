@@ -245,8 +245,8 @@ class TestFailures:
     ) -> None:
         added.mode = "hang"
         with pytest.raises(httpx.ReadTimeout):
-            client.post(CHAT, json={"model": "fast", "messages": HELLO, "stream": stream}, timeout=0.3)
-        row = eventually(UsageRecord.objects.first, 5, "it is visible")
+            client.post(CHAT, json={"model": "fast", "messages": HELLO, "stream": stream}, timeout=1.5)
+        row = eventually(UsageRecord.objects.first, 20, "it is visible")
         assert (row.status, row.error_code, row.stream) == (499, "client_closed_request", stream)
         assert row.cost_micro == 0
 
@@ -300,7 +300,7 @@ class TestRefusals:
             rows = Refused.objects.values_list("project_id", "endpoint", "reason", "count")
             return {tuple(kind): count for *kind, count in rows}
 
-        eventually(lambda: counted() == expected, 5, "all are counted")
+        eventually(lambda: counted() == expected, 20, "all are counted")
         assert not UsageRecord.objects.exists()
 
 
@@ -458,7 +458,7 @@ def test_a_database_that_is_away_keeps_nobody_from_being_recorded(
     with monkeypatch.context() as patch:
         patch.setattr("analytics.draining.store", away)
         answers = [client.post(CHAT, json=ECHO) for _ in range(3)]
-        eventually(lambda: usage.drainer.away, 5, "it was noticed")
+        eventually(lambda: usage.drainer.away, 20, "it was noticed")
     for answer in answers:
         assert recorded(answer).status == 200
 

@@ -75,7 +75,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_does_not_take_the_others_alo
         answer = served.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 200, "what does not need the model works"
         site.manage("shell", "-v", "0", "-c", "from api.models import Model; Model.objects.filter(chat=True).delete()")
-        eventually(lambda: served.get("/readyz").status_code == 200, 5, "ready without the model")
+        eventually(lambda: served.get("/readyz").status_code == 200, 20, "ready without the model")
         assert models(served) == (True, "loaded")
 
 
