@@ -263,6 +263,8 @@ class _Holder:
             return known
         finally:
             self.refreshing = False
+        if known is not None and replace(known, read_at=fresh.read_at) == fresh:
+            fresh = replace(known, read_at=fresh.read_at)  # of the same objects: new ones would scatter over memory
         if generation == self.generation:  # else it was read before a change that this process knows of
             self.catalog = fresh
         return fresh

@@ -27,14 +27,15 @@ PLENTY = str(10**9)
 
 
 @contextmanager
-def lukhas(core: int | None, mock: str, *modes: str, sampled: str = "") -> Iterator[servers.Running]:
-    """LUKHAS as `make serve` runs it, with all of this; `modes` as for `main`, `sampled` as for `servers.lukhas`."""
+def lukhas(core: int | None, mock: str, *modes: str, sampled: str = "", **more: str) -> Iterator[servers.Running]:
+    """LUKHAS as `make serve` runs it, with all of this; `modes` as for `main`, `sampled` and `more`, of the
+    environment, as for `servers.lukhas`."""
 
     def prepare(env: Mapping[str, str]) -> None:
         make(env, mock, *modes)
 
     with servers.lukhas(
-        core, model=CHAT, prepare=prepare, sampled=sampled, LUKHAS_UPSTREAM_CONNECTIONS="1024"
+        core, model=CHAT, prepare=prepare, sampled=sampled, LUKHAS_UPSTREAM_CONNECTIONS="1024", **more
     ) as running:
         yield running
 

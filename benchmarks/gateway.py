@@ -156,13 +156,24 @@ def run(rounds: int = 5, seconds: int = 4, *, wait: int = 60, requests: int = 10
 def goals(found: Mapping[str, Rows]) -> Rows:
     """What was aimed at, and what came out."""
     ours, one = found["gateway"][0], found["gateway_added"][0]
-    streams, memory = found["gateway_streams"][0], found["gateway_memory"][-1]
+    bursts, memory = found["gateway_streams"], found["gateway_memory"][-1]
+    streams = bursts[0]
     judged = [
         ("req/s, 16 callers, in multiples of the bare view's", ours["of the bare view"], ">=", 0.9),
         ("added latency with one caller, p50 ms", one["added p50 ms"], "<=", 3),
-        (f"{streams['streams']} streams: failed", streams["failed"], "<=", 0),
-        (f"{streams['streams']} streams: first chunk, p99 ms", streams["first chunk p99 ms"], "<=", 1000),
-        (f"{streams['streams']} streams: memory afterwards, of that before", streams["of before"], "<=", 1.1),
+        (f"{streams['streams']} streams: failed", sum(row["failed"] for row in bursts), "<=", 0),
+        (
+            f"{streams['streams']} streams: first chunk, p99 ms",
+            max(row["first chunk p99 ms"] for row in bursts),
+            "<=",
+            1000,
+        ),
+        (
+            f"{streams['streams']} streams: memory a minute later, of that before, as it comes",
+            streams["of before"],
+            "<=",
+            1.1,
+        ),
         (f"memory after {memory['requests']:,} requests, of that after 5,000", memory["of the first"], "<=", 1.1),
     ]
     if ours["of LiteLLM"]:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,15 @@ class Running:
     def base(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
+
+    def wait_until_ready(self, seconds: float = 120) -> None:
+        """Waits for its embedded models, where it loads them at once. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen(f"{self.base}/readyz", timeout=5):
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"the server on port {self.port} is not ready")
 
     def resident_mib(self) -> float:
         """Resident memory of the process."""

@@ -1,11 +1,11 @@
 """Loading the embedded models beside serving, so that nobody's first request has to wait for them."""
 
 import asyncio
-import ctypes
 
 import structlog
 
 from api.backends import registry
+from lukhas_site import memory
 
 RETRY_SECONDS = 1.0
 
@@ -33,7 +33,7 @@ class Loader:
                 log.error("model_not_loaded", kind=kind, error=repr(error))
             else:
                 log.info("model_loaded", kind=kind)
-        await asyncio.to_thread(trim_memory)
+        await asyncio.to_thread(memory.trim)
         self.finished = True
 
     async def _needed(self) -> list[str]:
@@ -47,13 +47,6 @@ class Loader:
                     log.error("models_not_known", error=repr(error))
                 said = True
             await asyncio.sleep(RETRY_SECONDS)
-
-
-def trim_memory() -> None:
-    """Gives back to the system what loading used and freed, some 70 MB, where the C library knows how to."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 loader = Loader()

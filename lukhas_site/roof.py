@@ -22,7 +22,7 @@ from api.guardian.watching import watch as policies
 from features import ruleset
 from features.exposures import exposures
 from features.ofrep.streams import streams
-from lukhas_site import telemetry
+from lukhas_site import memory, telemetry
 from lukhas_site.ending import told_of_the_end
 from lukhas_site.http.exchange import Receive, Scope, Send
 from lukhas_site.http.guard import guard, guard_refused
@@ -76,6 +76,7 @@ class Roof:
         intake.start()
         deriving.keeper.start()
         gauges.start()
+        memory.keeper.start()
         if settings.LUKHAS_ROLLOUT_KEEPER:
             guarding.keeper.start()
         await send({"type": "lifespan.startup.complete"})
@@ -84,6 +85,7 @@ class Roof:
         if self.loading is not None:
             self.loading.cancel()
         await asyncio.to_thread(gauges.keeper.stop)
+        await asyncio.to_thread(memory.keeper.stop)
         await registry.close()
         await gate.close()
         await asyncio.to_thread(watch.keeper.stop)  # after the last spending was written

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import uvicorn
 
 from lukhas_site.http.connections import Connection
+from lukhas_site.http.listening import listeners
 from lukhas_site.management.commands.serve import KEEP_ALIVE_SECONDS
 from tests.measuring import LOOPS
 
@@ -39,7 +40,7 @@ class Server:
             loop = runner.get_loop()
             LOOPS.add(loop)
             try:
-                runner.run(self.uvicorn.serve(sockets=[self.socket]))
+                runner.run(self.uvicorn.serve(sockets=listeners(self.socket)))
             finally:
                 LOOPS.discard(loop)
 

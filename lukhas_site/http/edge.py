@@ -248,6 +248,8 @@ class _Passage:
             headers.append((b"x-trace-id", exchange.trace_id.encode()))
         headers += await self.edge.cors.admit(self.headers.get(b"origin"), exchange.path, headers)
         self.begun = True
+        if more:
+            exchange.headers.clear()  # a stream may go on for long, and they are sent
         await self._send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         return body
 

@@ -105,12 +105,16 @@ class ApiHandler(ASGIHandler):
         exchange_of(request).route = f"/{match.route}"
         hang_up = _HangUp(receive)
         try:
-            response: Any = await self._lean_chain(request)
+            try:
+                response: Any = await self._lean_chain(request)
+            finally:
+                request.close()
+                del request, body  # a stream may go on for long, and has no use for them
             try:
                 await self.send_response(response, send)
             finally:
                 # `response.close()` would send request_finished, whose receivers tidy up what was never opened here.
-                for close in (*response._resource_closers, request.close):  # noqa: SLF001 - likewise
+                for close in response._resource_closers:  # noqa: SLF001 - likewise
                     close()
         except asyncio.CancelledError:
             if not hang_up.happened:
@@ -152,11 +156,10 @@ class ApiHandler(ASGIHandler):
 
         A stream is closed when this ends, however it ends.
         """
-        start = {"type": "http.response.start", "status": response.status_code, "headers": _raw_headers(response)}
         if response.streaming:
-            await _send_stream(response, start, send)
+            await _send_stream(response, send)
         else:
-            await send(start)
+            await send(_start(response))
             await send({"type": "http.response.body", "body": response.content})
 
 
@@ -250,6 +253,26 @@ async def _call_view(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+class _Comments:
+    """Has the comments of a stream sent, from when the first of them may be due: most streams are over before."""
+
+    __slots__ = ("_events", "_send", "_task", "_timer")
+
+    def __init__(self, events: EventStream, send: Send) -> None:
+        self._events = events
+        self._send = send
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(events.ping_every, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._events.keep_alive(self._send))
+
+    def end(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+
 async def _whole_body(receive: Receive) -> bytes | None:
     """The request body; None where the caller hung up before its end."""
     message = await receive()
@@ -263,24 +286,24 @@ async def _whole_body(receive: Receive) -> bytes | None:
     return None
 
 
-def _raw_headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+def _start(response: HttpResponseBase) -> Message:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
     if response.cookies:
         headers += [(b"Set-Cookie", morsel.OutputString().encode("ascii")) for morsel in response.cookies.values()]
-    return headers
+    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
-async def _send_stream(response: Any, start: Message, send: Send) -> None:
+async def _send_stream(response: Any, send: Send) -> None:
     events = response if isinstance(response, EventStream) else None
-    comments = asyncio.create_task(events.keep_alive(send)) if events else None
+    comments = _Comments(events, send) if events else None
     try:
-        await send(start)
+        await send(_start(response))
         async with aclosing(aiter(response)) as parts:
             async for part in parts:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
     finally:
         if comments is not None:
-            comments.cancel()
+            comments.end()
         if events is not None:
             await events.aclose()
     await send({"type": "http.response.body"})

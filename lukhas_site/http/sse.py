@@ -52,7 +52,7 @@ class EventStream(StreamingHttpResponse):
         )
         self._events = events
         self._on_error = on_error
-        self._ping_every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
+        self.ping_every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
         self._last = time.monotonic()
         self._end = asyncio.timeout(None)
 
@@ -102,9 +102,9 @@ class EventStream(StreamingHttpResponse):
         Runs beside the iteration: comments may stand between any two events, and no event waits for a timer.
         """
         while True:
-            await asyncio.sleep(self._last + self._ping_every - time.monotonic())
+            await asyncio.sleep(self._last + self.ping_every - time.monotonic())
             now = time.monotonic()
-            if now - self._last >= self._ping_every:
+            if now - self._last >= self.ping_every:
                 self._last = now
                 await send({"type": "http.response.body", "body": PING, "more_body": True})
 

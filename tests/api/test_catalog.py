@@ -188,6 +188,18 @@ async def test_while_one_reads_anew_the_others_go_on_with_what_is_known(monkeypa
     assert len(reads) == 1
 
 
+def test_a_catalog_that_is_read_anew_and_the_same_is_made_of_the_same_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = current()
+    monkeypatch.setattr(catalog, "MAX_AGE", 0)
+    again = current()
+    assert again.read_at > first.read_at
+    assert all(again.targets[name] is target for name, target in first.targets.items())
+    Model.objects.filter(model_id="lukhas-echo-1").update(context_window=7)
+    assert current().targets["lukhas-echo-1"].context_window == 7
+
+
 def test_while_the_database_is_away_the_last_snapshot_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> Catalog:
         raise OperationalError("no connection")

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import json
-import time
 from typing import Any
 
 import httpx

@@ -3,11 +3,7 @@
 import contextlib
 import sqlite3
 from pathlib import Path
-from types import SimpleNamespace
 
-import pytest
-
-from lukhas_site import loading
 from tests.processes import Installation, Served, eventually
 from tests.site.conftest import Install
 
@@ -84,12 +80,3 @@ def test_models_that_load_on_first_use_do_not_keep_the_server_from_being_ready(i
     site.bootstrap()
     with site.serve() as served:
         assert models(served) == (True, "loaded on first use: embedded-chat, embedded-embeddings, embedded-moderation")
-
-
-def test_memory_is_given_back_only_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    trimmed: list[int] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=trimmed.append))
-    loading.trim_memory()
-    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
-    loading.trim_memory()
-    assert trimmed == [0]

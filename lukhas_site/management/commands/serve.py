@@ -1,6 +1,6 @@
 """`manage.py serve`: the production server, uvicorn with uvloop and httptools."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from math import ceil
 from typing import Any
 
@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
+from uvicorn.supervisors import Multiprocess
 
 from lukhas_site.environment import POSTGRESQL
 from lukhas_site.http.connections import Connection
+from lukhas_site.http.listening import bound, listeners
 from lukhas_site.metrics.sharing import shared
 
 LAST_SECONDS = 5
@@ -47,7 +49,7 @@ class Command(BaseCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         """Serves until it is told to stop."""
-        uvicorn.run(
+        config = uvicorn.Config(
             "lukhas_site.asgi:application",
             host=options["host"],
             port=options["port"],
@@ -62,6 +64,15 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=ceil(settings.LUKHAS_GRACE_SECONDS) + LAST_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
+        try:
+            sockets = listeners(bound(config.host, config.port))
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {config.host}:{config.port}: {error.strerror}.") from error
+        if config.workers > 1:
+            Multiprocess(config, sockets).run()
+        else:
+            with suppress(KeyboardInterrupt):  # what uvicorn raises once more after it has ended in good order
+                uvicorn.Server(config).run(sockets)
 
 
 def unshared() -> list[str]:
