@@ -1,6 +1,8 @@
 """`make test`: the whole suite with coverage; what needs a server that this machine has not is left out by name.
 
-The suite runs in as many processes as the machine has processors, a file of tests in one of them.
+The suite runs in as many processes as the machine has processors, a file of tests in one of them. Where no more than a
+FEW tests fail, they run once more, alone, and the suite is judged by that: some of them measure time, and a machine may
+be too busy with the others. What failed at first is named all the same, to be looked into.
 LUKHAS_TESTS_COMPLETE=1 makes a left-out module a failure, as in continuous integration. LUKHAS_TESTS_WITHOUT=redis
 plays a machine without it. Arguments go to pytest, and then coverage is not judged: part of the suite cannot reach it.
 """
@@ -8,12 +10,16 @@ plays a machine without it. Arguments go to pytest, and then coverage is not jud
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from tests import badge
+import pytest
+
+from tests import badge, failing
 from tests.binaries import NAMES, find
 
 ROOT = Path(__file__).resolve().parent.parent
+FEW = 3
 PARALLEL = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 FOLDERS = ("accounts", "analytics", "api", "features", "lukhas_site", "tests")
 
@@ -52,6 +58,12 @@ def environment_of_the_run() -> dict[str, str]:
     return environment
 
 
+def failed(file: Path, status: int) -> list[str]:
+    """The tests that failed, where they are few and nothing else is wrong; else none."""
+    names = file.read_text().splitlines() if status == pytest.ExitCode.TESTS_FAILED else []
+    return names if len(names) <= FEW else []
+
+
 def main(arguments: list[str]) -> int:
     """Runs the suite; returns the exit status."""
     absent = left_out()
@@ -69,7 +81,12 @@ def main(arguments: list[str]) -> int:
     coverage("erase")
     if arguments:
         return coverage("run", "-m", "pytest", *ignored, *arguments)
-    status = coverage("run", "-m", "pytest", *PARALLEL, *ignored)
+    with tempfile.TemporaryDirectory() as folder:
+        environment[failing.VARIABLE] = str(Path(folder) / "failed")
+        status = coverage("run", "-m", "pytest", *PARALLEL, *ignored)
+        if few := failed(Path(environment.pop(failing.VARIABLE)), status):
+            print(f"Failed beside all others, and run once more, alone: {', '.join(few)}", flush=True)
+            status = coverage("run", "-m", "pytest", *few)
     omitted = [f"--omit={','.join(['*/migrations/*', *absent])}"] if absent else []
     judged = coverage("combine", "-q") or coverage("report", *omitted)
     badge.main(omitted)

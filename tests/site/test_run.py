@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import binaries, run
+from tests import binaries, failing, run
 from tests.processes import ROOT
 
 
@@ -115,3 +115,53 @@ def test_a_binary_is_found_on_the_path_or_where_debian_keeps_it(
     monkeypatch.setenv(binaries.WITHOUT, "redis,chromium")
     assert binaries.find("redis") is None
     assert binaries.find("postgres") is not None
+
+
+FLAKY = """
+import os
+import pytest
+
+def test_good():
+    pass
+
+@pytest.mark.parametrize("name", ["a b", "c"])
+def test_bad(name):
+    assert name == "c"
+
+@pytest.fixture
+def broken():
+    raise RuntimeError
+
+def test_not_even_begun(broken):
+    pass
+"""
+
+
+def test_which_tests_failed_is_told_and_those_can_be_run_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_flaky.py").write_text(FLAKY)
+    told = tmp_path / "failed"
+    command = [sys.executable, "-m", "pytest", "-p", "tests.failing", "-p", "no:django", f"--rootdir={tmp_path}", "-q"]
+    environment = {**os.environ, failing.VARIABLE: str(told), "PYTHONPATH": str(ROOT)}
+
+    def run_alone(*tests: str) -> int:
+        return subprocess.run(
+            [*command, *tests], cwd=tmp_path, env=environment, capture_output=True, check=False
+        ).returncode
+
+    assert run_alone() == pytest.ExitCode.TESTS_FAILED
+    few = run.failed(told, pytest.ExitCode.TESTS_FAILED)
+    assert few == ["test_flaky.py::test_bad[a b]", "test_flaky.py::test_not_even_begun"]
+    (tmp_path / "test_flaky.py").write_text(FLAKY.replace('== "c"', "").replace("raise RuntimeError", "return 1"))
+    assert run_alone(*few) == pytest.ExitCode.OK
+    assert told.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "status", "wanted"),
+    [(run.FEW, 1, run.FEW), (run.FEW + 1, 1, 0), (1, 0, 0), (1, 2, 0), (1, 3, 0)],
+    ids=["a few", "many", "none", "interrupted", "broken"],
+)
+def test_only_a_few_that_failed_are_run_once_more(tmp_path: Path, count: int, status: int, wanted: int) -> None:
+    told = tmp_path / "failed"
+    told.write_text("".join(f"tests/test_{number}.py::test_it\n" for number in range(count)))
+    assert len(run.failed(told, status)) == wanted
