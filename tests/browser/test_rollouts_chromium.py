@@ -11,7 +11,7 @@ from datetime import timedelta
 from math import cos, pi, sqrt
 from pathlib import Path
 
-import httpx
+import aiohttp
 import pytest
 from django.utils import timezone
 from playwright.async_api import expect
@@ -25,6 +25,7 @@ from features.models.exposures import Exposure
 from tests.browser.conftest import Visit
 from tests.browser.test_control_plane_chromium import NAME, PASSWORD, Hand, owner, pictures
 from tests.conftest import MakeKey
+from tests.measuring import unmeasured_loops
 from tests.serving import Server
 from tests.threads import in_thread
 
@@ -32,7 +33,7 @@ __all__ = ["owner", "pictures"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PEOPLE = 10_000
 AT_ONCE = 50
-QUICK_TO_LET_GO = httpx.Limits(keepalive_expiry=2)
+KEEPALIVE_SECONDS = 2
 """Of connections that nobody uses: the server closes them after five seconds, and what is sent just then is lost."""
 
 
@@ -94,22 +95,19 @@ def describe(key: str) -> None:
 class Callers:
     """Everybody who asks for the assistant."""
 
-    def __init__(self, client: httpx.AsyncClient, key: str) -> None:
-        self.client, self.headers = client, {"Authorization": f"Bearer {key}"}
-        self.turn = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
 
     async def ask(self, number: int) -> tuple[str | None, str]:
         """The variant and the model that answered."""
         body = {"model": "assistant", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-        async with self.turn:
-            answer = await self.client.post(
-                "/v1/chat/completions", json={**body, "user": f"person-{number}"}, headers=self.headers
-            )
-        assert answer.status_code == 200, answer.text
-        return answer.headers.get("x-lukhas-variant"), answer.json()["model"]
+        async with self.session.post("/v1/chat/completions", json={**body, "user": f"person-{number}"}) as answer:
+            assert answer.status == 200, await answer.text()
+            return answer.headers.get("x-lukhas-variant"), (await answer.json())["model"]
 
     async def all(self, count: int = PEOPLE) -> list[tuple[str | None, str]]:
-        return await asyncio.gather(*(self.ask(number) for number in range(count)))
+        with unmeasured_loops():
+            return await asyncio.gather(*(self.ask(number) for number in range(count)))
 
 
 @pytest.mark.parametrize("visit", ["/admin/login/"], indirect=True)
@@ -124,8 +122,10 @@ async def test_a_model_is_rolled_out_to_a_tenth_of_the_callers_and_killed_by_han
     await page.locator("[type=submit]").click()
     await page.wait_for_url("**/admin/")
 
-    async with httpx.AsyncClient(base_url=site.url, timeout=60, limits=QUICK_TO_LET_GO) as client:
-        callers = Callers(client, key)
+    connector = aiohttp.TCPConnector(limit=AT_ONCE, keepalive_timeout=KEEPALIVE_SECONDS)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(site.url, headers=headers, connector=connector) as session:
+        callers = Callers(session)
         assert await callers.ask(0) == (None, "lukhas-echo-1")
 
         # The flag. It is there in production, and off.
