@@ -7,7 +7,6 @@ path off; tests/http/test_handlers.py makes the same demands on both.
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
 from io import BytesIO
 from typing import IO, Any
 
@@ -21,9 +20,9 @@ from django.urls import Resolver404, ResolverMatch, get_resolver, set_script_pre
 from django.utils.module_loading import import_string
 from rest_framework.settings import api_settings
 
-from lukhas_site.http.exchange import Message, Receive, Scope, Send, exchange_of
+from lukhas_site.http.exchange import Receive, Scope, Send, exchange_of
 from lukhas_site.http.problems import EXPECTED, HostNotAllowed, UndecodableUrl
-from lukhas_site.http.sse import EventStream
+from lukhas_site.http.sending import send_stream, send_whole
 
 _HOOKS = ("process_view", "process_exception", "process_template_response")
 
@@ -152,15 +151,8 @@ class ApiHandler(ASGIHandler):
         return response
 
     async def send_response(self, response: Any, send: Send) -> None:
-        """Sends an answer: a complete one in one piece, so that the edge knows its length.
-
-        A stream is closed when this ends, however it ends.
-        """
-        if response.streaming:
-            await _send_stream(response, send)
-        else:
-            await send(_start(response))
-            await send({"type": "http.response.body", "body": response.content})
+        """Sends an answer. A stream is closed when this ends, however it ends."""
+        await (send_stream if response.streaming else send_whole)(response, send)
 
 
 class _HangUp:
@@ -253,26 +245,6 @@ async def _call_view(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-class _Comments:
-    """Has the comments of a stream sent, from when the first of them may be due: most streams are over before."""
-
-    __slots__ = ("_events", "_send", "_task", "_timer")
-
-    def __init__(self, events: EventStream, send: Send) -> None:
-        self._events = events
-        self._send = send
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(events.ping_every, self._begin)
-
-    def _begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._events.keep_alive(self._send))
-
-    def end(self) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-
 async def _whole_body(receive: Receive) -> bytes | None:
     """The request body; None where the caller hung up before its end."""
     message = await receive()
@@ -284,26 +256,3 @@ async def _whole_body(receive: Receive) -> bytes | None:
         pieces.append(message.get("body", b""))
         message = await receive()
     return None
-
-
-def _start(response: HttpResponseBase) -> Message:
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-    if response.cookies:
-        headers += [(b"Set-Cookie", morsel.OutputString().encode("ascii")) for morsel in response.cookies.values()]
-    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
-
-
-async def _send_stream(response: Any, send: Send) -> None:
-    events = response if isinstance(response, EventStream) else None
-    comments = _Comments(events, send) if events else None
-    try:
-        await send(_start(response))
-        async with aclosing(aiter(response)) as parts:
-            async for part in parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-    finally:
-        if comments is not None:
-            comments.end()
-        if events is not None:
-            await events.aclose()
-    await send({"type": "http.response.body"})
