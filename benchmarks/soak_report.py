@@ -86,7 +86,7 @@ def plot(found: Mapping[str, Any]) -> str:
     steps: dict[int, list[float]] = {}
     for call in found["calls"]:
         if not call["failed"]:
-            steps.setdefault(int(call["at"] // STEP), []).append(call["added_ms"] / 1000)
+            steps.setdefault(max(0, int(call["at"] // STEP)), []).append(call["added_ms"] / 1000)
     own = {
         name: [((at + 0.5) * STEP, percentile(steps[at], share)) for at in sorted(steps)]
         for name, share in SHARES.items()

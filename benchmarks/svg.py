@@ -80,10 +80,10 @@ def lines(
         elements.append(text(left - 8, y + 4, figure(step), anchor="end"))
     elements += [text(x_of(step), bottom + 18, figure(step), anchor="middle") for step in ticks(right) if step <= right]
     elements.append(text(wide, bottom + 36, along, anchor="end"))
-    for name, at in marks.items():
+    for number, (name, at) in enumerate(marks.items()):  # their names above each other, for they may be close
         x = x_of(at)
         elements.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
-        elements.append(text(x + 4, bottom - 6, name))
+        elements.append(text(x + 4, bottom - 6 - 16 * number, name))
     for number, (name, one) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         joined = "L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in one)

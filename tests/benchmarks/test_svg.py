@@ -37,6 +37,13 @@ def test_lines_rise_from_the_bottom_and_marks_stand_where_they_belong() -> None:
     assert points[1] == [(points[0][2][0], (bottom + top) / 2)]
 
 
+def test_names_of_marks_do_not_cover_each_other() -> None:
+    drawn = svg.picture(svg.lines("t", "seconds", {"a": [(0.0, 1.0)]}, {"first": 5.0, "second": 5.1}, 10.0))
+    texts = ElementTree.fromstring(drawn).findall(".//s:text", NAMESPACE)
+    first, second = (float(text.attrib["y"]) for text in texts if text.text in ("first", "second"))
+    assert first - second >= 13
+
+
 def test_charts_stand_below_each_other() -> None:
     charts = svg.bars("a", {"x": 1}), svg.bars("b", {"x": 1, "y": 2})
     root = ElementTree.fromstring(svg.picture(*charts))
