@@ -135,15 +135,17 @@ def database(beginnings: Beginnings, django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def served(django_db_setup: None) -> Iterator[Server]:
-    """The application of production, on real sockets, once for the whole run. Rollouts are guarded and visits derived
-    by the rounds that tests make."""
+    """The application of production, on real sockets, once for the whole run. Rollouts are guarded, visits derived and
+    memory tidied by the rounds that tests make."""
     from analytics.visits import deriving
+    from lukhas_site import memory
     from lukhas_site.asgi import application
 
     with ExitStack() as stack:
         with override_settings(LUKHAS_ROLLOUT_KEEPER=False):
             server = stack.enter_context(Server(application))
         deriving.keeper.stop()
+        memory.keeper.stop()
         yield server
 
 
