@@ -19,11 +19,11 @@ def bound(host: str, port: int) -> socket.socket:
     return made
 
 
-def listeners(bound: socket.socket) -> list[socket.socket]:
+def listeners(sock: socket.socket) -> list[socket.socket]:
     """The socket, and duplicates of it, for a server to listen on all of them.
 
     libuv, which uvloop is made of, lets in one new connection a turn for each socket that it listens on. When hundreds
     of streams are under way a turn takes long, and who comes then would wait until most of them are over: of 500
     callers who came at once, the last ones for more than two seconds.
     """
-    return [bound, *(bound.dup() for _ in range(AT_ONCE - 1))]
+    return [sock, *(sock.dup() for _ in range(AT_ONCE - 1))]

@@ -6,7 +6,9 @@ import pytest
 
 from benchmarks.gateway import goals, ratio
 
-STREAMS = {"streams": 500, "failed": 0, "first chunk p99 ms": 900.0, "of before": 1.05}
+STREAMS = {
+    "streams": 500, "embedded models": "none", "failed": 0, "first chunk p99 ms": 900.0, "of before": 1.05
+}  # fmt: skip
 OURS = {"of LiteLLM": 15.0, "p99 of LiteLLM's": 0.1, "of the bare view": 1.4}
 
 
@@ -36,6 +38,16 @@ def test_each_goal_is_judged_by_itself(ours: dict[str, Any], streams: dict[str, 
     wanted = ["yes"] * 8
     wanted[place] = "no"
     assert judged({**OURS, **ours}, {**STREAMS, **streams}, added) == wanted
+
+
+def test_each_kind_of_server_is_judged() -> None:
+    memory = [{"requests": 5000, "of the first": 1.0}]
+    bursts = [{**STREAMS, "embedded models": "in memory"}, {**STREAMS, "first chunk p99 ms": 2000.0, "of before": 1.2}]
+    found = {"gateway": [OURS], "gateway_added": [{"added p50 ms": 1.0}], "gateway_streams": bursts}
+    rows = {str(row["goal"]): row["held"] for row in goals({**found, "gateway_memory": memory})}
+    assert rows["500 streams: first chunk, p99 ms"] == "no"
+    said = "500 streams: memory afterwards, of that before; models "
+    assert (rows[f"{said}in memory"], rows[f"{said}none"]) == ("yes", "no")
 
 
 def test_without_the_peer_its_two_goals_are_left_out() -> None:

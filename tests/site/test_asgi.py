@@ -12,7 +12,7 @@ from accounts.limits.keeper import Keeper
 from analytics import intake, usage
 from analytics.visits import deriving
 from api.backends import registry
-from lukhas_site import roof
+from lukhas_site import memory, roof
 from lukhas_site.loading import Loader
 from lukhas_site.roof import Roof
 
@@ -129,6 +129,7 @@ async def test_a_start_completes_at_once_and_an_end_stops_the_loading_and_closes
     await asyncio.wait_for(began.wait(), 5)
     assert watching.started
     assert guarding.started
+    assert memory.keeper.started
     telling.start()
     await life.tell("shutdown")
     assert life.sent[1:] == ["lifespan.shutdown.complete"]
@@ -137,6 +138,7 @@ async def test_a_start_completes_at_once_and_an_end_stops_the_loading_and_closes
     assert not watching.started
     assert not telling.started
     assert not guarding.started
+    assert not memory.keeper.started
     assert registry._instances == {}
 
 

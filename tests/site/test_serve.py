@@ -5,7 +5,9 @@ import signal
 import socket
 import sqlite3
 import threading
+from collections import Counter
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from lukhas_site.http.listening import AT_ONCE
 from tests.processes import Served, eventually
 from tests.site.conftest import Install
 
@@ -98,6 +101,14 @@ def test_a_stream_that_takes_longer_than_the_grace_ends_with_an_error_and_is_on_
         books = database.execute("SELECT status, error_code, output_tokens FROM analytics_usagerecord").fetchall()
     assert [(status, code) for status, code, _ in books] == [(503, "server_stopping")]
     assert books[0][2] > 0
+
+
+def test_it_listens_as_often_as_it_wants_to_let_callers_in_at_once(install: Install) -> None:
+    site = install()
+    with site.serve() as served:
+        descriptors = Path(f"/proc/{served.process.pid}/fd").iterdir()
+        sockets = Counter(str(each.readlink()) for each in descriptors)
+    assert max(count for name, count in sockets.items() if name.startswith("socket:")) == AT_ONCE
 
 
 def test_ctrl_c_ends_it_without_a_traceback(install: Install) -> None:
