@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lukhas_site.http.edge import Edge
-from lukhas_site.http.exchange import exchange_of
+from lukhas_site.http.exchange import Exchange, exchange_of
 from lukhas_site.http.handler import ApiHandler, _HangUp, settle_memory
 from lukhas_site.http.sse import EventStream
 from lukhas_site.http.views import AsyncAPIView
@@ -140,6 +141,17 @@ async def pieces(request: Any) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts(), content_type="text/plain")
 
 
+async def long(request: Any) -> StreamingHttpResponse:
+    """A stream that says whether its request is still there."""
+    exchange_of(request).headers["X-Long"] = "1"
+    return StreamingHttpResponse(watching(weakref.ref(request), exchange_of(request)), content_type="text/plain")
+
+
+async def watching(request: weakref.ref[Any], exchange: Exchange) -> AsyncIterator[bytes]:
+    for _ in range(2):
+        yield json.dumps([request() is None, len(exchange.headers)]).encode() + b"\n"
+
+
 class Teapot(APIException):
     status_code = 418
 
@@ -162,12 +174,13 @@ urlpatterns = [
     path("events", Events.as_view()),
     path("plain", plain),
     path("pieces", pieces),
+    path("long", long),
     path("items/<int:number>", Sync.as_view()),
     path("sync", Sync.as_view()),
     path("below/<path:rest>", Rest.as_view()),
     path("step/<str:rest>", Rest.as_view()),
 ]
-HOT = frozenset({"/mirror", "/crash", "/slow", "/stubborn", "/events", "/plain", "/pieces"})
+HOT = frozenset({"/mirror", "/crash", "/slow", "/stubborn", "/events", "/plain", "/pieces", "/long"})
 
 
 def render(error: Exception, context: dict[str, Any]) -> HttpResponse:
@@ -348,6 +361,13 @@ class TestAnswers:
         answer = await ask(handler, path="/pieces", headers=[HOST])
 
         assert answer.pieces == [b"a" * 1000, b"b" * 1000, b""]
+
+    async def test_a_stream_keeps_neither_its_request_nor_the_headers_that_are_sent(
+        self, handler: Edge, ask: Ask, lean: bool
+    ) -> None:
+        answer = await ask(handler, path="/long", headers=[HOST])
+        assert answer.headers["x-long"] == "1"
+        assert [json.loads(piece) for piece in answer.pieces[:2]] == [[lean, 1], [lean, 0]]
 
     async def test_an_event_stream_ends_with_its_error(self, handler: Edge, ask: Ask) -> None:
         answer = await ask(handler, path="/events", headers=[HOST])
