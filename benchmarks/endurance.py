@@ -1,6 +1,7 @@
 """What is left behind: memory after five hundred streams at once, and after a hundred thousand requests in a row."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import everything, servers
@@ -15,10 +16,10 @@ SETTLED_SECONDS = 25
 """By then all that a server does by itself has been done once."""
 
 
-def streams(callers: int = 500, wait: int = 60) -> list[dict[str, Any]]:
+def streams(callers: int = 500, wait: int = 60, kinds: Sequence[bool] = (True, False)) -> list[dict[str, Any]]:
     """Streams of CHUNKS chunks from the mock, 20 ms between chunks, all begun at once: by a server as it comes, with
     its embedded models in memory, and by one without."""
-    return [burst_upon_burst(callers, wait, models=models) for models in (True, False)]
+    return [burst_upon_burst(callers, wait, models=models) for models in kinds]
 
 
 def burst_upon_burst(callers: int, wait: int, *, models: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ medians over the rounds. `python -m benchmarks.gateway` measures for some eight 
 nothing else, and writes what it found into `results`, the README and docs/performance.md.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -138,9 +138,11 @@ def open_loop(variants: Mapping[str, Running], seconds: int) -> Rows:
     return found
 
 
-def run(rounds: int = 5, seconds: int = 4, *, wait: int = 60, requests: int = 100_000) -> dict[str, Rows]:
+def run(
+    rounds: int = 5, seconds: int = 4, *, wait: int = 60, requests: int = 100_000, kinds: Sequence[bool] = (True, False)
+) -> dict[str, Rows]:
     """Everything, by the name of its result. `wait` seconds after the streams memory is looked at once more, and
-    `requests` are asked in a row."""
+    `requests` are asked in a row; `kinds` says whether servers have embedded models."""
     print(f"The closed loops are {wrk.generator()}'s, the open loop is benchmarks.open_loop.", flush=True)
     with field() as variants:
         found = {
@@ -148,7 +150,7 @@ def run(rounds: int = 5, seconds: int = 4, *, wait: int = 60, requests: int = 10
             "gateway_added": added(variants, rounds, max(1, seconds // 2)),
             "gateway_open": open_loop(variants, seconds * 2),
         }
-    found["gateway_streams"] = endurance.streams(wait=wait)
+    found["gateway_streams"] = endurance.streams(wait=wait, kinds=kinds)
     found["gateway_memory"] = endurance.in_a_row(requests)
     return {"gateway_goals": goals(found), **found}
 
@@ -208,7 +210,7 @@ def write(found: Mapping[str, Rows], results: Path, images: Path) -> None:
 def short() -> None:
     """A minute and a half of it, for `make bench`. It goes to var/: what stands in the documentation took longer."""
     place = ROOT / "var" / "benchmarks" / "results"
-    write(run(rounds=2, seconds=1, wait=5, requests=10_000), place, place)
+    write(run(rounds=2, seconds=1, wait=5, requests=10_000, kinds=(False,)), place, place)
 
 
 def publish(found: Mapping[str, Rows]) -> None:
