@@ -12,13 +12,13 @@ from api.catalog import Target
 from api.course import Course
 from api.exceptions import APIError, Overloaded, UpstreamError
 from api.guardian.admitting import Asked, admits_instead
-from api.requests import ModerationRequest
+from api.requests import ModerationRequest, Request
 from api.work import Work
 
 FULL, NOT_USABLE = Failure(broken=False), Failure()
 
 
-async def goes_on(work: Work, error: APIError) -> bool:
+async def goes_on(request: Request, work: Work, error: APIError) -> bool:
     """Whether the request is to be made again: after a pause, or of another deployment, to which `work` is turned.
     Where it is not, the caller is `told` so. Nothing is raised here: an error that knew this frame would hold itself,
     and with it the request."""
@@ -45,7 +45,7 @@ async def goes_on(work: Work, error: APIError) -> bool:
         else:
             breakers.answered(place)
     while (target := course.next()) is not None:
-        if await _turned(work, target):
+        if await _turned(request, work, target):
             return True
     return False
 
@@ -70,15 +70,15 @@ async def _passes(work: Work, course: Course, failure: Failure) -> bool:
     return True
 
 
-async def _turned(work: Work, target: Target) -> bool:
+async def _turned(request: Request, work: Work, target: Target) -> bool:
     """Turns the request to another deployment. Whether it may be made there: another model has policies and limits of
     its own."""
     if target.model != work.call.target.model:
-        request, asked = work.request, (work.caller, work.exchange, work.endpoint)
+        asked = (work.caller, work.exchange, work.endpoint)
         if not isinstance(request, ModerationRequest) and not await admits_instead(Asked(request, *asked), target):
             return False
         try:
-            reservation, prompt, answer = await reserving.reserve(work.request, work.caller, target)
+            reservation, prompt, answer = await reserving.reserve(request, work.caller, target)
         except (LimitReached, BudgetSpent):
             return False
         work.reservation.release()

@@ -53,8 +53,9 @@ async def chat(
     """Answers POST /v1/chat/completions."""
     work = await _begin(request, "chat", caller, exchange, headers)
     if request.stream:
-        return await _stream(_recorded(lambda: work.backend.stream_chat(request, work.call), work), work.exchange)
-    return await _whole(lambda: work.backend.chat(request, work.call), work)
+        events = _recorded(request, lambda: work.backend.stream_chat(request, work.call), work)
+        return await _stream(events, exchange)
+    return await _whole(request, lambda: work.backend.chat(request, work.call), work)
 
 
 async def complete(
@@ -63,8 +64,9 @@ async def complete(
     """Answers POST /v1/completions."""
     work = await _begin(request, "completions", caller, exchange, headers)
     if request.stream:
-        return await _stream(_recorded(lambda: work.backend.stream_complete(request, work.call), work), work.exchange)
-    return await _whole(lambda: work.backend.complete(request, work.call), work)
+        events = _recorded(request, lambda: work.backend.stream_complete(request, work.call), work)
+        return await _stream(events, exchange)
+    return await _whole(request, lambda: work.backend.complete(request, work.call), work)
 
 
 async def embed(
@@ -72,7 +74,7 @@ async def embed(
 ) -> HttpResponseBase:
     """Answers POST /v1/embeddings."""
     work = await _begin(request, "embeddings", caller, exchange, headers)
-    return await _whole(lambda: work.backend.embed(request, work.call), work)
+    return await _whole(request, lambda: work.backend.embed(request, work.call), work)
 
 
 async def moderate(
@@ -80,19 +82,20 @@ async def moderate(
 ) -> HttpResponseBase:
     """Answers POST /v1/moderations."""
     work = await _begin(request, "moderations", caller, exchange, headers)
-    return await _whole(lambda: work.backend.moderate(request, work.call), work)
+    return await _whole(request, lambda: work.backend.moderate(request, work.call), work)
 
 
 async def respond(
     request: ResponseRequest, caller: Principal, exchange: Exchange, headers: Mapping[str, Any]
 ) -> HttpResponseBase:
     """Answers POST /v1/responses, by a chat."""
-    work = await _begin(request.chat, "responses", caller, exchange, headers)
+    chat = request.chat
+    work = await _begin(chat, "responses", caller, exchange, headers)
     if request.stream:
         stream = ResponseStream(request, work.call)
-        events = _recorded(lambda: stream.of(work.backend.stream_chat(request.chat, work.call)), work)
+        events = _recorded(chat, lambda: stream.of(work.backend.stream_chat(chat, work.call)), work)
         return await _stream(stream.ended(events), exchange, stream.failed)
-    return await _whole(lambda: answered(request, work.backend.chat(request.chat, work.call), work.call), work)
+    return await _whole(chat, lambda: answered(request, work.backend.chat(chat, work.call), work.call), work)
 
 
 async def _begin(
@@ -136,7 +139,7 @@ async def _begin(
             metrics.refuse(refused.scope)
         raise
     call, client, endpoint = Call(target, rollout=rollout), client_of(headers), ENDPOINTS[capability]
-    return Work(request, caller, exchange, call, model, reservation, prompt, answer, endpoint, at, client, course)
+    return Work(request.model, caller, exchange, call, model, reservation, prompt, answer, endpoint, at, client, course)
 
 
 def _tell(rollout: Rollout, exchange: Exchange) -> None:
@@ -148,19 +151,19 @@ def _tell(rollout: Rollout, exchange: Exchange) -> None:
         exchange.headers[VARIANT_HEADER] = rollout.variant
 
 
-async def _whole(ask: Callable[[], Awaitable[bytes]], work: Work) -> HttpResponse:
+async def _whole(request: Request, ask: Callable[[], Awaitable[bytes]], work: Work) -> HttpResponse:
     """A whole answer that does not tell its usage is taken to have used all that it might have.
 
     It is on record before it is given.
     """
     try:
-        with inference_span(work.request, work.call):
+        with inference_span(request, work.call):
             while True:
                 try:
                     content = await ask()
                     break
                 except APIError as error:
-                    if not await failover.goes_on(work, error):
+                    if not await failover.goes_on(request, work, error):
                         raise failover.told(work, error) from None
     except Exception as error:
         work.end(None, error)
@@ -193,29 +196,27 @@ async def _stream(
     return await EventStream.start(events, ping_every=settings.LUKHAS_STREAM_PING_SECONDS, on_error=on_error)
 
 
-async def _recorded(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> AsyncGenerator[bytes]:
+async def _recorded(request: Request, ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> AsyncGenerator[bytes]:
     """The events, one or several at a time; what they used is on record before the last of them, or what took its
-    place, is passed on. The span of the answer lasts as long as they do."""
+    place, is passed on. The span of the answer lasts as long as they do; the request, which may be large, is let go
+    with the first of them."""
     passed_on = 0
     try:
-        with inference_span(work.request, work.call):
-            while not work.ended:
-                try:
-                    async with aclosing(ask()) as events:
-                        async for event in events:
-                            if event == DONE:
-                                work.end(passed_on or None)
-                                await usage.journal.committed()
-                            elif not passed_on:
-                                work.begun()
-                            passed_on += event.count(END)
-                            yield event
+        with inference_span(request, work.call):
+            events, event = await _begun(request, ask, work)
+            del request, ask
+            async with aclosing(events):
+                while event is not None:
+                    if event == DONE:
                         work.end(passed_on or None)
-                except APIError as error:
-                    if passed_on:
-                        raise
-                    if not await failover.goes_on(work, error):
-                        raise failover.told(work, error) from None
+                        await usage.journal.committed()
+                    elif not passed_on:
+                        work.begun()
+                    passed_on += event.count(END)
+                    yield event
+                    event = None  # what is sent is not held while the next one is waited for
+                    event = await anext(events, None)
+                work.end(passed_on or None)
     except Exception as error:
         work.end(passed_on or None, error)
         await usage.journal.committed()
@@ -223,3 +224,17 @@ async def _recorded(ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> Asy
     except BaseException as error:
         work.end(passed_on or None, error)
         raise
+
+
+async def _begun(
+    request: Request, ask: Callable[[], AsyncGenerator[bytes]], work: Work
+) -> tuple[AsyncGenerator[bytes], bytes | None]:
+    """The events of whoever answers, and the first of them, None where there are none: nobody else is asked from then
+    on."""
+    while True:
+        events = ask()
+        try:
+            return events, await anext(events, None)
+        except APIError as error:
+            if not await failover.goes_on(request, work, error):
+                raise failover.told(work, error) from None

@@ -122,10 +122,11 @@ Request = ChatRequest | CompletionRequest | EmbeddingRequest | ModerationRequest
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a request for a response something stood that became a message of the chat which answers it: the path of
-    the message, and those of the tool calls that it makes."""
+    the message, and those of the tool calls that it makes. `output` says that it is the output of one."""
 
     path: str
     calls: tuple[str, ...] = ()
+    output: bool = False
 
 
 @dataclass(frozen=True, slots=True)

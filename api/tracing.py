@@ -4,7 +4,7 @@ A stream's span lasts as long as the stream. Spans hold sizes and counts, never 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -20,19 +20,25 @@ OPERATIONS: dict[type[Request], tuple[str, str]] = {
 }
 
 tracer = trace.get_tracer("lukhas.api")
+_NO_SPAN = nullcontext(trace.INVALID_SPAN)
+
+
+def inference_span(request: Request, call: Call) -> AbstractContextManager[Span]:
+    """The span of one answer: attributes of the request at the start, of the answer at the end. The request, which may
+    be large, is let go meanwhile."""
+    if isinstance(tracer, trace.ProxyTracer) and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return _NO_SPAN  # nobody provides tracing: a span that does nothing still costs to enter
+    return _span(request, call)
 
 
 @contextmanager
-def inference_span(request: Request, call: Call) -> Iterator[Span]:
-    """The span of one answer: attributes of the request at the start, of the answer at the end."""
-    if isinstance(tracer, trace.ProxyTracer) and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        yield trace.INVALID_SPAN  # nobody provides tracing: a span that does nothing still costs to enter
-        return
+def _span(request: Request, call: Call) -> Iterator[Span]:
     name, operation = OPERATIONS[type(request)]
     with tracer.start_as_current_span(
         name, kind=SpanKind.INTERNAL, record_exception=False, set_status_on_exception=False
     ) as span:
         if not span.is_recording():
+            del request
             yield span
             return
         span.set_attribute("gen_ai.operation.name", operation)
@@ -44,6 +50,7 @@ def inference_span(request: Request, call: Call) -> Iterator[Span]:
             span.set_attribute("feature_flag.result.reason", call.rollout.reason.lower())
             if call.rollout.variant is not None:
                 span.set_attribute("feature_flag.result.variant", call.rollout.variant)
+        del request
         try:
             yield span
         except BaseException as error:

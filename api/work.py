@@ -17,7 +17,6 @@ from api.backends.base import Backend, Call, Usage
 from api.breakers import breakers
 from api.course import Course
 from api.errors import translate
-from api.requests import Request
 from lukhas_site.http.edge import CLIENT_CLOSED_REQUEST
 from lukhas_site.http.exchange import Exchange
 from lukhas_site.http.problems import ServerStopping
@@ -35,11 +34,13 @@ Client = tuple[str, str]
 class Work:
     """One request under way: nothing may be awaited between its making and the `try` that ends with `end`.
 
-    `at` is when it came in, in microseconds since 1970; `first_at` when the first piece of a stream was there, on the
-    clock of the exchange, 0 before that. `course` is where else the request may go, where that was asked already.
+    `asked` is the model that the caller asked for. The request itself is not kept, for it may be large, and a stream go
+    on for long. `at` is when it came in, in microseconds since 1970; `first_at` when the first piece of a stream was
+    there, on the clock of the exchange, 0 before that. `course` is where else the request may go, where that was asked
+    already.
     """
 
-    request: Request
+    asked: str
     caller: Principal
     exchange: Exchange
     call: Call
@@ -60,6 +61,7 @@ class Work:
         if breakers.troubled:
             breakers.answered(self.call.target.place)
         self._tell()
+        self.reservation.headers.clear()  # they go out with it
 
     def end(self, answered: int | None, error: BaseException | None = None) -> None:
         """Settles what was used, and records it. Does nothing where that was done.
@@ -135,7 +137,7 @@ class Work:
             caller.key_id,
             caller.owner_id,
             self.endpoint,
-            self.request.model,
+            self.asked,
             target.model,
             target.upstream,
             call.attempts,

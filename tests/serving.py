@@ -15,15 +15,18 @@ from tests.measuring import LOOPS
 
 
 class Server:
-    """`with Server(application) as url`: serves on a free loopback port until the block ends."""
+    """`with Server(application) as url`: serves on a free loopback port until the block ends. `http` is the class of
+    its connections."""
 
-    def __init__(self, application: Any, *, lifespan: Literal["on", "off"] = "on") -> None:
+    def __init__(
+        self, application: Any, *, lifespan: Literal["on", "off"] = "on", http: type[asyncio.Protocol] = Connection
+    ) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         config = uvicorn.Config(
             application,
             loop="uvloop",
-            http=Connection,
+            http=http,
             lifespan=lifespan,
             log_config=None,
             access_log=False,

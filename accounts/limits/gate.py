@@ -42,6 +42,8 @@ class Reservation:
         self._gate = gate
         self._grant: Grant | None = grant
         self.headers = headers(grant.plan, grant.used, grant.resets)
+        grant.used.clear()  # that was what they are for, and a stream may go on for long
+        grant.resets.clear()
 
     def settle(self, tokens: int, cost_micro: int = 0) -> None:
         """Makes of the estimate what was really used. Never waits."""

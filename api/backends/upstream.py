@@ -66,17 +66,18 @@ class UpstreamBackend(Backend):
 
     async def _stream(self, path: str, request: ChatRequest | CompletionRequest, call: Call) -> AsyncGenerator[bytes]:
         """Always asks for the usage, which only the upstream can count."""
-        options = {**(request.body.get("stream_options") or {}), "include_usage": True}
+        include_usage = request.include_usage
         lane = self._connections.lane(call.target)
         until = time.monotonic() + lane.total
         try:
-            response, events, found = await self._begin(lane, path, {**request.body, "stream_options": options}, call)
+            response, events, found = await self._begin(lane, path, _with_usage(request.body), call)
+            del request
             ended = False
             try:
                 while not ended:
                     if found is None:
                         raise unusable("the stream broke off", call, again=True)
-                    block = passed_on(found, call, include_usage=request.include_usage)
+                    block = passed_on(found, call, include_usage=include_usage)
                     if block.content:
                         yield block.content
                     if block.wrong is not None:
@@ -85,6 +86,7 @@ class UpstreamBackend(Backend):
                     if ended:
                         yield b"data: [DONE]\n\n"
                     else:
+                        del found, block  # what is passed on is not held while the next one is waited for
                         found = await events.read(response.content, call)
                         if time.monotonic() > until:
                             raise TimeoutError
@@ -131,6 +133,10 @@ class UpstreamBackend(Backend):
         finally:
             response.close()
         raise refused(response.status, response.headers, told or b"", call)
+
+
+def _with_usage(body: JSONObject) -> JSONObject:
+    return {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
 
 
 async def _content(content: aiohttp.StreamReader, limit: int, until: float) -> bytes | None:

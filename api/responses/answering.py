@@ -20,12 +20,13 @@ TIERS = ("auto", "default", "flex", "scale", "priority")
 
 
 class Response:
-    """The `Response` object of OpenAI's specification, as it is told again and again: its id and its time stay."""
+    """The `Response` object of OpenAI's specification, as it is told again and again: its id and its time stay, and so
+    does what is `repeated` of the request."""
 
-    def __init__(self, request: ResponseRequest, call: Call) -> None:
+    def __init__(self, repeated: JSONObject, call: Call) -> None:
         self.id = new_id("resp")
         self.output = Output()
-        self._request = request
+        self._repeated = repeated
         self._call = call
         self._created_at = int(time.time())
         self._service_tier: str | None = None
@@ -50,7 +51,7 @@ class Response:
             "model": self._call.target.model,
             "output": self.output.told(),
             "service_tier": self._service_tier,
-            **self._request.repeated,
+            **self._repeated,
         }
         if status != "in_progress" and self._call.usage is not None:
             told["usage"] = usage(self._call.usage)
@@ -78,8 +79,8 @@ async def answered(request: ResponseRequest, asked: Awaitable[bytes], call: Call
     try:
         chat = orjson.loads(await asked)
     except APIError as error:
-        raise renamed(error, request) from None
-    response = Response(request, call)
+        raise renamed(error, request.places) from None
+    response = Response(request.repeated, call)
     response.note(chat)
     try:
         response.output.add(piece_of(chat, "message", logprobs=request.chat.top_logprobs is not None))

@@ -1,9 +1,10 @@
 """Where a mistake is, in the words of the request for a response: what answers it saw a chat."""
 
 import re
+from collections.abc import Sequence
 
 from api.exceptions import APIError
-from api.requests import ResponseRequest
+from api.requests import Place
 
 NAMES = {
     "messages": "input",
@@ -23,10 +24,10 @@ MESSAGE = re.compile(r"messages\[(\d{1,9})\](?:\.tool_calls\[(\d{1,9})\])?(.*)",
 BELOW = re.compile(r"(response_format(?:\.json_schema)?|tools\[\d{1,9}\]\.function)(\..*)", re.DOTALL)
 
 
-def renamed(error: APIError, request: ResponseRequest) -> APIError:
-    """The error itself, whose `param` and whose message now name what the caller sent."""
+def renamed(error: APIError, places: Sequence[Place]) -> APIError:
+    """The error itself, whose `param` and whose message now name what the caller sent. `places` are the request's."""
     if error.param is not None:
-        param = _path(error.param, request)
+        param = _path(error.param, places)
         words = {error.param: param}
         if MESSAGE.fullmatch(error.param) and param.endswith(".type"):
             words |= PARTS
@@ -36,18 +37,18 @@ def renamed(error: APIError, request: ResponseRequest) -> APIError:
     return error
 
 
-def _path(param: str, request: ResponseRequest) -> str:
+def _path(param: str, places: Sequence[Place]) -> str:
     if param in NAMES:
         return NAMES[param]
     if found := BELOW.fullmatch(param):
         return f"{NAMES.get(found[1]) or found[1].removesuffix('.function')}{found[2]}"
     found = MESSAGE.fullmatch(param)
-    if found is None or int(found[1]) >= len(request.places):
+    if found is None or int(found[1]) >= len(places):
         return param
     at, call, rest = int(found[1]), found[2], found[3]
-    place = request.places[at]
+    place = places[at]
     if call is not None:
         return place.calls[int(call)] if int(call) < len(place.calls) else place.path
-    if request.chat.messages[at]["role"] == "tool":
+    if place.output:
         rest = rest.replace(".content", ".output", 1)
     return place.path if place.path in TEXTS else f"{place.path}{rest}"

@@ -23,16 +23,17 @@ ERROR_CODES = {"requests": "rate_limit_exceeded", "tokens": "rate_limit_exceeded
 
 class ResponseStream:
     """The events of one response. Its first ones come with the first of the chat's, so that all that goes wrong until
-    then still has a status of its own."""
+    then still has a status of its own. Of the request it keeps what it needs: its input may be large."""
 
     def __init__(self, request: ResponseRequest, call: Call) -> None:
-        self._request = request
+        self._repeated = request.repeated
+        self._places = request.places
         self._call = call
         self._logprobs = request.chat.top_logprobs is not None
         self._begin()
 
     def _begin(self) -> None:
-        self._response = Response(self._request, self._call)
+        self._response = Response(self._repeated, self._call)
         self._begun = False
         self._number = 0
         self._ready = b""
@@ -56,7 +57,7 @@ class ResponseStream:
                         raise unusable(NO_CHAT, self._call)
                     yield chunk
         except APIError as error:
-            raise renamed(error, self._request) from None
+            raise renamed(error, self._places) from None
 
     async def ended(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         """The events, with the last one, in the place of the chunks of `of`."""

@@ -88,7 +88,7 @@ class Conversation:
 
     def _add(self, path: str, message: dict[str, Any], calls: tuple[str, ...] = ()) -> None:
         self.messages.append(message)
-        self.places.append(Place(path, calls))
+        self.places.append(Place(path, calls, output=message["role"] == "tool"))
 
 
 def _outputs(items: Iterable[JSONObject]) -> dict[str, tuple[str, JSONObject]]:

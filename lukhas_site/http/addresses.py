@@ -42,12 +42,18 @@ def client_address(scope: Scope) -> str:
 
 
 def address_of(request: HttpRequest) -> str:
-    """`client_address` of a request. One that came through no ASGI server (Django's test clients) has its META only."""
+    """`client_address` of a request."""
+    return client_address(scope_of(request))
+
+
+def scope_of(request: HttpRequest) -> Scope:
+    """What tells the address of a request. One that came through no ASGI server (Django's test clients) has its META
+    only."""
     scope: Scope | None = getattr(request, "scope", None)
     if scope is None:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").encode("latin-1")
         scope = {"client": (request.META.get("REMOTE_ADDR", ""), 0), "headers": [(b"x-forwarded-for", forwarded)]}
-    return client_address(scope)
+    return scope
 
 
 def is_loopback(scope: Scope) -> bool:

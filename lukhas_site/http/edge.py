@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
 from time import perf_counter
 
 import structlog
@@ -14,6 +13,7 @@ from lukhas_site.http import metrics
 from lukhas_site.http.compression import compressed
 from lukhas_site.http.cors import Cors, Pages, no_pages
 from lukhas_site.http.exchange import App, Exchange, HeaderList, Message, Receive, Scope, Send
+from lukhas_site.http.headers import of_its_own, on_everything
 from lukhas_site.http.problems import EXPECTED, BadClientRequestId, BodyTooLarge
 
 Problem = Callable[[Exception, Exchange], tuple[int, dict[str, str], bytes]]
@@ -25,29 +25,8 @@ CLIENT_CLOSED_REQUEST = 499
 _DRAIN_TIMES_LIMIT = 4
 _DRAIN_SECONDS = 10.0
 
-_ON_EVERYTHING: HeaderList = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    (b"openai-version", b"2020-10-01"),
-]
-_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
-_NAMES_OF_OURS = frozenset(name for name, _ in _ON_EVERYTHING) | {
-    b"openai-organization",
-    b"openai-processing-ms",
-    b"x-request-id",
-    b"x-trace-id",
-}
 _BODILESS = frozenset({204, 304})
 _DISCONNECT: Message = {"type": "http.disconnect"}
-
-
-@lru_cache(maxsize=256)
-def _sent_as(header: str) -> bytes:
-    """The name of a header as it is sent. Few names come again and again."""
-    return header.lower().encode("latin-1")
 
 
 class Edge:
@@ -108,8 +87,8 @@ class _Passage:
     """One request on its way in, and its answer on the way out."""
 
     __slots__ = (
-        "_receive", "_received", "_send", "_sent", "_start", "begun", "done", "edge", "exchange", "gone", "headers",
-        "scope", "too_large",
+        "_receive", "_received", "_send", "_sent", "_start", "begun", "edge", "exchange", "headers", "scope",
+        "too_large",
     )  # fmt: skip
 
     def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +101,7 @@ class _Passage:
         self._send = send
         self._sent = 0
         self._start: Message | None = None
-        self.begun = self.done = self.gone = self.too_large = False
+        self.begun = self.too_large = False
 
     async def run(self) -> None:
         """Answers the request, whatever happens, counts it, and writes its log line.
@@ -134,7 +113,9 @@ class _Passage:
         if span.is_recording():
             self.exchange.trace_id = trace.format_trace_id(span.get_span_context().trace_id)
         try:
-            await self._answer()
+            if await self._let_in():
+                await self.edge.app(self.scope, self.receive, self.send)
+                self._look_at_the_end()
         except Exception as error:
             if not isinstance(error, EXPECTED):
                 self.exchange.crash = error
@@ -144,10 +125,11 @@ class _Passage:
         finally:
             self._log()
 
-    async def _answer(self) -> None:
+    async def _let_in(self) -> bool:
+        """Whether the application is asked; a preflight is answered here. Raises what refuses the request."""
         if self.exchange.method == "OPTIONS" and b"access-control-request-method" in self.headers:
             await self._preflight()
-            return
+            return False
         client_request_id = self.headers.get(b"x-client-request-id")
         if client_request_id is not None:
             if len(client_request_id) > MAX_CLIENT_REQUEST_ID or not client_request_id.isascii():
@@ -156,10 +138,13 @@ class _Passage:
         declared = self.headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self.edge.max_body_bytes:
             await self._refuse_declared(int(declared))
-        await self.edge.app(self.scope, self.receive, self.send)
+        return True
+
+    def _look_at_the_end(self) -> None:
+        """Raises what the application would not say of its answer."""
         if self.too_large and not self.begun:
             raise BodyTooLarge(self.edge.max_body_bytes)
-        if not self.done and not self.gone:
+        if not self.exchange.done and not self.exchange.gone:
             raise RuntimeError("The application did not finish its answer.")
 
     async def receive(self) -> Message:
@@ -173,8 +158,8 @@ class _Passage:
                 self.too_large = True
                 await self._drain(message.get("more_body", False))
                 return _DISCONNECT
-        elif not self.done:
-            self.gone = True
+        elif not self.exchange.done:
+            self.exchange.gone = True
         return message
 
     async def _refuse_declared(self, declared: int) -> None:
@@ -194,7 +179,7 @@ class _Passage:
                     message = await self._receive()
                     self._received += len(message.get("body", b""))
                     more = message.get("more_body", False)
-                    self.gone = message["type"] == "http.disconnect"
+                    self.exchange.gone = message["type"] == "http.disconnect"
         except TimeoutError:
             more = True
         if more:
@@ -212,44 +197,22 @@ class _Passage:
             start, self._start = self._start, None
             body = await self._begin(start, body, more)
         self._sent += len(body)
-        self.done = not more
+        self.exchange.done = not more
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _begin(self, start: Message, body: bytes, more: bool) -> bytes:
         """Sends the start of an answer with all its headers; returns the body, compressed where that was agreed."""
         exchange = self.exchange
         exchange.status = start["status"]
-        headers: HeaderList = []
-        own = set()
-        for name, value in start["headers"]:
-            lower = name.lower()
-            if lower not in _NAMES_OF_OURS:
-                headers.append((lower, value))
-                own.add(lower)
-        for header, text in exchange.headers.items():
-            lower = _sent_as(header)
-            if lower not in own:
-                headers.append((lower, text.encode("latin-1")))
-                own.add(lower)
-        if exchange.secret:
-            headers = [item for item in headers if item[0] != b"cache-control"]
-            headers.append((b"cache-control", b"no-store"))
+        headers, own = of_its_own(start["headers"], exchange)
         if not more:
             headers, body = await self._completed(headers, body)
-        headers += _ON_EVERYTHING
-        if b"content-security-policy" not in own:
-            headers.append(_CSP)
-        if self.scope.get("scheme") == "https":
-            headers.append(_HSTS)
-        headers.append((b"x-request-id", exchange.request_id.encode()))
-        headers.append((b"openai-organization", exchange.organization.encode("latin-1", "replace")))
-        headers.append((b"openai-processing-ms", b"%d" % ((perf_counter() - exchange.started) * 1000)))
-        if exchange.trace_id is not None:
-            headers.append((b"x-trace-id", exchange.trace_id.encode()))
+        headers += on_everything(own, exchange, https=self.scope.get("scheme") == "https")
         headers += await self.edge.cors.admit(self.headers.get(b"origin"), exchange.path, headers)
         self.begun = True
         if more:
             exchange.headers.clear()  # a stream may go on for long, and they are sent
+            self.headers.clear()
         await self._send({"type": "http.response.start", "status": exchange.status, "headers": headers})
         return body
 
@@ -277,9 +240,9 @@ class _Passage:
 
     def _log(self) -> None:
         exchange = self.exchange
-        if self.gone:
+        if exchange.gone:
             exchange.status = CLIENT_CLOSED_REQUEST
-        elif not self.done:
+        elif not exchange.done:
             exchange.status = 500  # cut off by a crash in mid-answer, or by the end of the process
         seconds = perf_counter() - exchange.started
         metrics.observe(exchange.method, exchange.route, exchange.status, seconds)

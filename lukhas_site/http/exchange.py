@@ -27,9 +27,10 @@ class Exchange:
     `started` is a reading of `perf_counter`, in seconds. `organization` is sent as the openai-organization header.
     `secret` marks an answer that holds a secret: it is never compressed and never stored. `headers` are added to
     the answer, whoever makes it, unless it has its own of that name. `facts` are added to the log line: never
-    bodies, never secrets. `status` is that of the answer, 499 when the caller hung up first, 0 until it is known.
-    `crash` is what nobody expected: whoever turns it into a 500 leaves it here, and the edge logs it, with its
-    traceback, once. `recorded` says that what the request used is on record, whatever becomes of its answer.
+    bodies, never secrets. `done` says that all of the answer was sent, `gone` that the caller hung up before.
+    `status` is that of the answer, 499 when the caller hung up first, 0 until it is known. `crash` is what nobody
+    expected: whoever turns it into a 500 leaves it here, and the edge logs it, with its traceback, once. `recorded`
+    says that what the request used is on record, whatever becomes of its answer.
     """
 
     request_id: str
@@ -44,6 +45,8 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
     status: int = 0
+    done: bool = False
+    gone: bool = False
     crash: BaseException | None = None
     recorded: bool = False
 

@@ -25,6 +25,7 @@ async def send_stream(response: Any, send: Send) -> None:
         async with aclosing(aiter(response)) as parts:
             async for part in parts:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
+                del part  # none of what is sent is held while the next piece is waited for
     finally:
         if comments is not None:
             comments.end()

@@ -82,9 +82,11 @@ class EventStream(StreamingHttpResponse):
                 try:
                     if first is not None:
                         yield first
+                    del first
                     async for event in events:
                         self._last = time.monotonic()
                         yield event
+                        del event  # what is sent is not held while the next one is waited for
                 finally:
                     opened.streams.discard(self)
         except Exception as error:  # noqa: BLE001 - it becomes the last event

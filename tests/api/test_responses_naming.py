@@ -54,17 +54,17 @@ REQUEST = parse_response(
 )
 def test_a_parameter_of_the_chat_is_named_as_it_was_sent(param: Any, told: str | None) -> None:
     error = InvalidValue(f"Invalid value: '{param}' is odd.", param=param)
-    assert renamed(error, REQUEST) is error
+    assert renamed(error, REQUEST.places) is error
     assert (error.param, error.message) == (told, f"Invalid value: '{told}' is odd.")
 
 
 def test_a_kind_of_part_is_named_as_it_was_sent() -> None:
     told = "Invalid value: 'image_url'. Supported values are: 'text'."
-    error = renamed(InvalidValue(told, param="messages[1].content[0].type"), REQUEST)
+    error = renamed(InvalidValue(told, param="messages[1].content[0].type"), REQUEST.places)
     assert error.message == "Invalid value: 'input_image'. Supported values are: 'input_text'."
-    assert renamed(InvalidValue(told, param="temperature"), REQUEST).message == told
+    assert renamed(InvalidValue(told, param="temperature"), REQUEST.places).message == told
 
 
 def test_a_text_alone_has_no_parts() -> None:
-    error = renamed(UnsupportedParameter("messages[0].content"), parse_response({"model": "m", "input": "Hi"}))
+    error = renamed(UnsupportedParameter("messages[0].content"), parse_response({"model": "m", "input": "Hi"}).places)
     assert error.param == "input"

@@ -148,10 +148,10 @@ class TestCalls:
             Place("instructions"),
             Place("input[0]"),
             Place("input[1]", ("input[2]", "input[3]")),
-            Place("input[5]"),
-            Place("input[4]"),
+            Place("input[5]", output=True),
+            Place("input[4]", output=True),
             Place("input[6]", ("input[6]",)),
-            Place("input[7]"),
+            Place("input[7]", output=True),
         )
         assert parse_response({"model": "m", "input": "x"}).places == (Place("input"),)
 

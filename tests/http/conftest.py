@@ -139,7 +139,7 @@ def log() -> Iterator[list[Any]]:
 
 
 @contextmanager
-def _serving(app: App) -> Iterator[int]:
+def _serving(app: App, **options: Any) -> Iterator[int]:
     async def with_lifespan(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             for step in ("startup", "shutdown"):
@@ -148,11 +148,11 @@ def _serving(app: App) -> Iterator[int]:
         else:
             await app(scope, receive, send)
 
-    with Server(with_lifespan) as server:
+    with Server(with_lifespan, **options) as server:
         yield server.socket.getsockname()[1]
 
 
 @pytest.fixture
-def serve() -> Callable[[App], Any]:
-    """`with serve(app) as port:` a real uvicorn on a loopback port."""
+def serve() -> Callable[..., Any]:
+    """`with serve(app) as port:` a real uvicorn on a loopback port, with the options of `Server`."""
     return _serving

@@ -22,10 +22,13 @@ from django.urls import get_script_prefix, path
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lukhas_site.http.connections import Connection
 from lukhas_site.http.edge import Edge
 from lukhas_site.http.exchange import Exchange, exchange_of
-from lukhas_site.http.handler import ApiHandler, _HangUp, settle_memory
+from lukhas_site.http.handler import ApiHandler, settle_memory
+from lukhas_site.http.hanging_up import _Cancelling
 from lukhas_site.http.sse import EventStream
 from lukhas_site.http.views import AsyncAPIView
 
@@ -456,9 +459,10 @@ class TestSettings:
 class TestHangingUp:
     """A caller who goes away frees what worked for it, promptly, and the next is served."""
 
-    @pytest.fixture
-    def port(self, handler: Edge, serve: Any) -> Iterator[int]:
-        with serve(handler) as port:
+    @pytest.fixture(params=[Connection, HttpToolsProtocol], ids=["told", "listening"])
+    def port(self, handler: Edge, serve: Any, request: pytest.FixtureRequest) -> Iterator[int]:
+        """Of a server that tells of callers who hang up, and of one that is listened to."""
+        with serve(handler, http=request.param) as port:
             yield port
 
     @pytest.mark.parametrize("path", ["/slow", "/stubborn", "/events"])
@@ -510,7 +514,7 @@ class TestHangingUp:
         self, handler: Edge, ask: Ask
     ) -> None:
         def listening() -> set[int]:
-            return {id(one) for one in gc.get_objects() if type(one) is _HangUp}
+            return {id(one) for one in gc.get_objects() if isinstance(one, _Cancelling)}
 
         gc.collect()
         before = listening()  # of servers of other tests

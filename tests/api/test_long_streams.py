@@ -1,0 +1,102 @@
+"""What a stream keeps while it waits for its next piece: nothing of the request, which may be large, and none of what
+was sent, for there may be many of them, and each may go on for long."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.core.handlers.asgi import ASGIRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+
+from accounts.limits.gate import Reservation
+from api import tracing
+from api.backends.base import Call
+from api.catalog import Target
+from api.requests import ChatRequest, CompletionRequest, ResponseRequest
+from api.serializers.chat import parse_chat
+from lukhas_site.http.sending import send_stream
+from lukhas_site.http.sse import EventStream
+from tests.api.commands import run
+from tests.mock_upstream import MockUpstream
+
+PROMPT = "a prompt that may be very long"
+REQUESTS = (ASGIRequest, ChatRequest, CompletionRequest, ResponseRequest)
+BODIES: dict[str, dict[str, Any]] = {
+    "chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
+    "completions": {"prompt": PROMPT},
+    "responses": {"input": PROMPT},
+}
+
+
+@pytest.fixture(autouse=True)
+def added(upstream: MockUpstream, database: None) -> None:
+    run("add_upstream", "gpu", upstream.url)
+    run("add_model", "big", "--upstream", "gpu")
+    upstream.mode = "stall"
+
+
+def holds_prompt(one: Any) -> bool:
+    return PROMPT in (one.body.decode() if isinstance(one, ASGIRequest) else str(one))
+
+
+def kept() -> list[type]:
+    """The kinds of what there is of the request, and of headers that were sent."""
+    kinds = [type(one) for one in gc.get_objects() if type(one) in REQUESTS and holds_prompt(one)]
+    return kinds + [Reservation for one in gc.get_objects() if type(one) is Reservation and one.headers]
+
+
+@pytest.fixture
+def refcounts_only() -> Iterator[None]:
+    """What is gone within this went by itself, when nobody held it any more."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_one_that_has_begun_keeps_nothing_of_its_request(client: httpx.Client, refcounts_only: None, path: str) -> None:
+    with client.stream("POST", f"/v1/{path}", json={**BODIES[path], "model": "big", "stream": True}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["x-ratelimit-limit-requests"]
+        next(answer.iter_text())
+        assert kept() == []
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF])
+def test_nor_does_its_span(monkeypatch: pytest.MonkeyPatch, refcounts_only: None, sampler: Sampler) -> None:
+    monkeypatch.setattr(tracing, "tracer", TracerProvider(sampler=sampler).get_tracer("tests"))
+    request = parse_chat({**BODIES["chat/completions"], "model": "big"})
+    with tracing.inference_span(request, Call(Target(model="big", upstream="gpu", kind="echo"))) as span:
+        assert span.is_recording() is (sampler is ALWAYS_ON)
+        del request
+        assert kept() == []
+
+
+class Piece:
+    """One that can be watched, as bytes cannot."""
+
+
+async def test_what_was_sent_is_not_held_while_the_next_piece_is_waited_for() -> None:
+    watched: list[weakref.ref[Piece]] = []
+    held: list[int] = []
+
+    async def pieces() -> AsyncGenerator[Any]:
+        for _ in range(4):
+            held.append(sum(one() is not None for one in watched))
+            piece = Piece()
+            watched.append(weakref.ref(piece))
+            yield piece
+            del piece
+            await asyncio.sleep(0)
+
+    async def send(message: Any) -> None:
+        """Sends nothing, and keeps nothing."""
+
+    await send_stream(await EventStream.start(pieces(), on_error=lambda error: b""), send)
+    assert held == [0, 0, 0, 0]
