@@ -7,12 +7,15 @@ so that whoever has only the newest commit sees it too; `python -m tests.wire --
     takes query.limit        a parameter, or a property of the body
     without query.limit      may be left out
     takes body.n: integer    a type, or one of the values where only certain ones are taken
+    within body.n: integer maximum 9
+                             no more than that; a further bound, or a closer one, is what no client expects
     gives 200 .id            an answer may have it
     always 200 .id           does have it
     may 200 .id: null        a type; a further one is what no client expects
 """
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +27,10 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("wire.txt")
 METHODS = ("get", "post", "put", "patch", "delete")
+UPPER = ("maxLength", "maxItems", "maxProperties", "maximum")
+BOUNDS = (*UPPER, "minLength", "minItems", "minProperties", "minimum", "pattern")
+FREE = ("may ", "within ")
+"""How facts begin that may cease to hold, and must not be new."""
 Fact = tuple[str, str]
 """An operation, such as `POST /v1/embeddings`, and what holds for it."""
 
@@ -81,6 +88,7 @@ class Document:
                     yield from (f"takes {place}: {value!r}" for value in part["enum"] if value is not None)
                 else:
                     yield f"takes {place}: {kind}"
+                    yield from (f"within {place}: {kind} {bound} {part[bound]}" for bound in BOUNDS if bound in part)
             for name, inner, required in members(part, place):
                 yield f"takes {name}"
                 if not required:
@@ -138,19 +146,44 @@ def members(schema: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any, b
 def taken_back(kept: set[Fact], now: set[Fact]) -> set[Fact]:
     """The facts of `kept` that hold no longer; of an operation that is gone, only that."""
     gone = {(name, "") for name, fact in kept - now if not fact}
-    lost = {(name, fact) for name, fact in kept - now if (name, "") not in gone and not fact.startswith("may ")}
+    lost = {(name, fact) for name, fact in kept - now if (name, "") not in gone and not fact.startswith(FREE)}
     return gone | {(name, fact) for name, fact in lost if not any((name, wider) in now for wider in wider_than(fact))}
 
 
 def unexpected(kept: set[Fact], now: set[Fact]) -> set[Fact]:
     """The facts of `now` that a client which knows `kept` does not expect: what must be sent where nothing had to be,
-    and values of a type that there was not."""
+    values of a type that there was not, and bounds that were not there or not so close."""
+    bounds = closest(kept)
     return {
         (name, fact)
         for name, fact in now - kept
         if any((name, known) in kept for known in known_by(name, fact, now))
         and not any((name, wider) in kept for wider in wider_than(fact))
+        and not _within(name, fact, bounds)
     }
+
+
+def closest(facts: set[Fact]) -> dict[Fact, float]:
+    """The closest of the bounds that are numbers, by the operation and what stands before the number; upper ones
+    negated, so that the greatest is the closest."""
+    found: dict[Fact, float] = {}
+    for name, fact in facts:
+        if bound := _bound(fact):
+            found[name, bound[0]] = max(found.get((name, bound[0]), bound[1]), bound[1])
+    return found
+
+
+def _bound(fact: str) -> tuple[str, float] | None:
+    said, _, number = fact.rpartition(" ")
+    word = said.rpartition(" ")[2]
+    if not fact.startswith("within ") or word not in BOUNDS or word == "pattern":
+        return None
+    return said, -float(number) if word in UPPER else float(number)
+
+
+def _within(name: str, fact: str, bounds: Mapping[Fact, float]) -> bool:
+    bound = _bound(fact)
+    return bound is not None and bounds.get((name, bound[0]), -math.inf) >= bound[1]
 
 
 def grown(kept: set[Fact], now: set[Fact]) -> set[Fact]:
@@ -161,7 +194,7 @@ def grown(kept: set[Fact], now: set[Fact]) -> set[Fact]:
 def wider_than(fact: str) -> Iterator[str]:
     """The facts that say at least as much, where this one is of a type or a value."""
     place, sign, kind = fact.partition(": ")
-    if sign:
+    if sign and not fact.startswith("within "):
         yield f"{place}: anything"
         if kind == "integer":
             yield f"{place}: number"
@@ -178,6 +211,9 @@ def known_by(name: str, fact: str, now: set[Fact]) -> Iterator[str]:
     if fact.startswith("may "):
         place = fact.partition(": ")[0].removeprefix("may ")
         yield f"gives {place.rstrip()}"
+    elif fact.startswith("within "):
+        place, _, bound = fact.removeprefix("within ").partition(": ")
+        yield f"takes {place}: {bound.partition(' ')[0]}"
     elif fact.startswith("takes ") and ": " not in fact:
         place = fact.removeprefix("takes ")
         if (name, f"without {place}") not in now:

@@ -62,6 +62,8 @@ WHOLE: dict[str, Any] = {
                     "name": {"type": "string"},
                     "mode": {"type": "string", "enum": ["slow", "fast"], "nullable": True},
                     "count": {"type": "integer"},
+                    "share": {"type": "number", "minimum": 0, "maximum": 1.5},
+                    "tags": {"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 9}},
                     "options": {"type": "object", "properties": {"deep": {"type": "boolean", "enum": [True, False]}}},
                     "level": {"enum": [1, 2]},
                 },
@@ -136,6 +138,30 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda d: asked(d)["properties"]["level"].update(enum=[1]),
         "takes body.level: 2",
     ),
+    "there is a bound where there was none": (
+        lambda d: asked(d)["properties"]["count"].update(maximum=1000),
+        "within body.count: integer maximum 1000 is what no client expects",
+    ),
+    "an upper bound is closer": (
+        lambda d: asked(d)["properties"]["share"].update(maximum=1),
+        "within body.share: number maximum 1 is what no client expects",
+    ),
+    "a lower bound is closer": (
+        lambda d: asked(d)["properties"]["share"].update(minimum=0.5),
+        "within body.share: number minimum 0.5 is what no client expects",
+    ),
+    "a list may hold less": (
+        lambda d: asked(d)["properties"]["tags"].update(maxItems=7),
+        "within body.tags: array maxItems 7 is what no client expects",
+    ),
+    "what a list holds is shorter": (
+        lambda d: asked(d)["properties"]["tags"]["items"].update(maxLength=8),
+        "within body.tags[]: string maxLength 8 is what no client expects",
+    ),
+    "a parameter has a pattern": (
+        lambda d: asked(d)["properties"]["name"].update(pattern="^[a-z ]+$"),
+        "within body.name: string pattern ^[a-z ]+$ is what no client expects",
+    ),
     "a status is gone": (lambda d: operation(d)["responses"].pop("404"), "gives 404"),
     "a header of the answer is gone": (lambda d: operation(d)["responses"]["200"].pop("headers"), "sends 200 ETag"),
     "a kind of answer is gone": (
@@ -183,6 +209,15 @@ HARMLESS: dict[str, Change] = {
     "any type of the body": lambda d: asked(d)["properties"]["count"].pop("type"),
     "any number instead of some": lambda d: asked(d)["properties"].update(level={"type": "integer"}),
     "either truth": lambda d: asked(d)["properties"]["options"]["properties"]["deep"].pop("enum"),
+    "an upper bound that is further": lambda d: asked(d)["properties"]["share"].update(maximum=2),
+    "a lower bound that is further": lambda d: asked(d)["properties"]["share"].update(minimum=-1.5),
+    "no bound any more": lambda d: asked(d)["properties"]["tags"].pop("maxItems"),
+    "a bound of another type that is new": lambda d: asked(d)["properties"].update(
+        count={"oneOf": [{"type": "integer"}, {"type": "string", "maxLength": 3}]}
+    ),
+    "a bound of a property that is new": lambda d: asked(d)["properties"].update(
+        new={"type": "string", "maxLength": 3}
+    ),
     "another kind of body": lambda d: operation(d)["requestBody"]["content"].update({"application/xml": {}}),
     "a new status": lambda d: operation(d)["responses"].update({"409": {}}),
     "a new property of the answer": lambda d: given(d)["properties"].update(more={"type": "string", "nullable": True}),
