@@ -3,7 +3,8 @@
 It watches each line of each module that a thread runs, to count those of the application. So what pytest does between
 fixtures and tests is not measured. Neither are tests with the mark `unmeasured`: those that go through a whole table or
 make up hostile requests, and so run over and over what others have measured already. Fixtures that they share with
-others are, and threads that start then: one of a pool goes on to serve other tests.
+others are, and threads that start then: one of a pool goes on to serve other tests. Nor is the process that only hands
+the tests out to others, nor what `tests/asides.py` names.
 """
 
 import os
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
+from tests.asides import look_away_from_all
 
 MARK = "unmeasured"
 LOOPS: set[AbstractEventLoop] = set()
@@ -96,6 +99,16 @@ class Coverage:
             return (yield)
 
 
+def hands_out(config: pytest.Config) -> bool:
+    """Whether this process runs no tests, but has others run them."""
+    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}: coverage does not measure what this test runs.")
+    if hands_out(config):
+        threading.settrace(None)
+        sys.settrace(None)
+    if sys.gettrace() is not None:
+        look_away_from_all()
     config.pluginmanager.register(Coverage())

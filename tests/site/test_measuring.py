@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from coverage import CoverageData
 
+from tests.asides import look_away
 from tests.measuring import traced, unmeasured, unmeasured_environment
 from tests.processes import ROOT
 
@@ -41,6 +42,39 @@ def test_a_failure_is_the_end_of_it_too() -> None:
             _ = 1 // 0
         assert sys.gettrace() is nothing
     assert sys.gettrace() is former
+
+
+class Asked:
+    """Says who watches it, or fails."""
+
+    def who(self, *, fails: bool = False) -> Any:
+        if fails:
+            raise ZeroDivisionError
+        return sys.gettrace()
+
+    def who_else(self) -> Any:
+        return sys.gettrace()
+
+
+def test_what_nobody_looks_at_is_not_measured_and_what_follows_is() -> None:
+    look_away(Asked, "who")
+    asked = Asked()
+    with traced(nothing, nothing):
+        assert asked.who() is None
+        assert sys.gettrace() is nothing
+        with pytest.raises(ZeroDivisionError):
+            asked.who(fails=True)
+        assert sys.gettrace() is nothing
+        with unmeasured():
+            assert asked.who() is None
+            assert sys.gettrace() is None
+
+
+def test_one_looks_away_from_some_calls_of_a_method_only() -> None:
+    chosen = Asked()
+    look_away(Asked, "who_else", where=lambda asked: asked is chosen)
+    with traced(nothing, nothing):
+        assert (chosen.who_else(), Asked().who_else()) == (None, nothing)
 
 
 def test_a_process_is_not_measured_without_what_coverage_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
