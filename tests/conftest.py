@@ -19,7 +19,14 @@ from tests.beginnings import Beginnings, empty
 from tests.measuring import unmeasured
 from tests.serving import Server
 
-LONGEST = ("test_suites_postgres.py", "test_fuzz.py", "test_staff_matrix.py")
+LONGEST = (
+    "test_suites_postgres.py",
+    "test_fuzz.py",
+    "test_staff_matrix.py",
+    "test_usage_kills.py",
+    "test_outages_postgres.py",
+    "test_bootstrap_postgres.py",
+)
 OWN_APPS = ("accounts", "features", "analytics", "api", "admin", "auth", "sessions", "axes")
 KEPT = ("auth_permission",)
 QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
