@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from tests.conftest import OWN_APPS
 from tests.mock_upstream import MODEL, MockUpstream
@@ -38,11 +39,11 @@ Refused = Callable[..., dict[str, Any]]
 
 def rows() -> dict[str, int]:
     """How many rows each table of ours has, but for the books: what was asked is written there a little later."""
-    return {
-        model._meta.db_table: model._base_manager.count()
-        for model in apps.get_models()
-        if model._meta.app_label in OWN_APPS and model._meta.app_label != "analytics"
-    }
+    known = (model._meta for model in apps.get_models() if model._meta.app_label in OWN_APPS)
+    tables = [meta.db_table for meta in known if meta.app_label != "analytics"]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(f"SELECT '{table}', COUNT(*) FROM {table}" for table in tables))
+        return dict(cursor.fetchall())
 
 
 def body_of(path: str, asked: str = ECHO, /, **changes: Any) -> dict[str, Any]:
@@ -777,8 +778,8 @@ def raw(server: Server, api_key: str) -> Iterator[Callable[..., socket.socket]]:
         return connection
 
     yield begin
-    for connection in opened:
-        connection.close()
+    for each in opened:
+        each.close()
 
 
 @everywhere

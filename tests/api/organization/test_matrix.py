@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import ApiKey
@@ -30,16 +31,15 @@ def action_of(name: str, method: str) -> str:
     return action
 
 
-def rows() -> dict[str, list[dict[str, Any]]]:
+def rows() -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the tables of accounts and of the catalog."""
-    tables = [model for model in apps.get_models() if model._meta.app_label in KEPT]
-    return {
-        model._meta.label: [
-            {field: value for field, value in row.items() if field not in VOLATILE}
-            for row in model._default_manager.order_by("pk").values()
-        ]
-        for model in tables
-    }
+    found, quote = {}, connection.ops.quote_name
+    with connection.cursor() as cursor:
+        for meta in (model._meta for model in apps.get_models() if model._meta.app_label in KEPT):
+            names = [str(field.column) for field in meta.concrete_fields if field.column not in VOLATILE]
+            cursor.execute(f"SELECT {', '.join(map(quote, names))} FROM {meta.db_table} ORDER BY {quote(names[0])}")
+            found[meta.label] = cursor.fetchall()
+    return found
 
 
 def aged(world: World, **when: Any) -> str:
