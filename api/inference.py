@@ -3,6 +3,7 @@ Shared by all views."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from time import time_ns
 from typing import Any
 
@@ -187,13 +188,14 @@ async def _stream(
     """Pulls the first event before there is a status: what goes wrong until then is still an error of its own. What
     goes wrong later is `told` by the last event, which is made of the error's envelope."""
     exchange.facts["stream"] = True
-
-    def on_error(error: Exception) -> bytes:
-        if not isinstance(error, EXPECTED):
-            exchange.crash = error
-        return told(render(error, exchange)[2])
-
+    on_error = partial(_last_event, exchange, told)
     return await EventStream.start(events, ping_every=settings.LUKHAS_STREAM_PING_SECONDS, on_error=on_error)
+
+
+def _last_event(exchange: Exchange, told: Callable[[bytes], bytes], error: Exception) -> bytes:
+    if not isinstance(error, EXPECTED):
+        exchange.crash = error
+    return told(render(error, exchange)[2])
 
 
 async def _recorded(request: Request, ask: Callable[[], AsyncGenerator[bytes]], work: Work) -> AsyncGenerator[bytes]:

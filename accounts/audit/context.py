@@ -12,7 +12,7 @@ from typing import Literal
 from django.http import HttpRequest
 
 from accounts.principal import Principal
-from lukhas_site.http.addresses import client_address, scope_of
+from lukhas_site.http.addresses import address_of, client_address, scope_of
 from lukhas_site.http.exchange import exchange_of
 
 Source = Literal["api", "admin", "page", "command", "code"]
@@ -117,14 +117,12 @@ def command_acting(name: str) -> Iterator[None]:
 
 def caller_acts(request: HttpRequest, principal: Principal) -> None:
     """From here to the end of this task or thread context, what changes is done by the caller of the API."""
-    trace = _Trace(request)
-    _current.set(lambda: trace.of(of_principal(principal), "api"))
+    _current.set(_Trace(request, principal))
 
 
 def person_acts(request: HttpRequest, actor: Actor) -> None:
     """Likewise, by a person who signed in to the API."""
-    trace = _Trace(request)
-    _current.set(lambda: trace.of(actor, "api"))
+    _current.set(_Trace(request, actor))
 
 
 def nobody_acts() -> None:
@@ -137,24 +135,31 @@ def of_principal(principal: Principal) -> Actor:
 
 
 def of_request(request: HttpRequest, actor: Actor, source: Source) -> Context:
-    return _Trace(request).of(actor, source)
+    return Context(
+        actor,
+        source,
+        address=address_of(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT],
+        request_id=exchange_of(request).request_id,
+    )
 
 
 class _Trace:
-    """What a request leaves of itself for the record. Not the request, which would live, with its body, for as long as
-    the task does: a stream may go on for long."""
+    """What a request to the API leaves of itself for the record. Not the request, which would live, with its body, for
+    as long as its task does: a stream may go on for long."""
 
-    __slots__ = ("_agent", "_exchange", "_scope")
+    __slots__ = ("_agent", "_exchange", "_scope", "_who")
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, who: Principal | Actor) -> None:
+        self._who = who
         self._scope = scope_of(request)
         self._agent: str = request.META.get("HTTP_USER_AGENT", "")
         self._exchange = exchange_of(request)
 
-    def of(self, actor: Actor, source: Source) -> Context:
+    def __call__(self) -> Context:
         return Context(
-            actor,
-            source,
+            self._who if isinstance(self._who, Actor) else of_principal(self._who),
+            "api",
             address=client_address(self._scope),
             user_agent=self._agent[:MAX_USER_AGENT],
             request_id=self._exchange.request_id,

@@ -109,11 +109,14 @@ class ApiHandler(ASGIHandler):
             finally:
                 request.close()
                 del request, body  # a stream may go on for long, and has no use for them
+            # `response.close()` would send request_finished, whose receivers tidy up what was never opened here.
+            closers = response._resource_closers  # noqa: SLF001 - likewise
+            sending = (send_stream if response.streaming else send_whole)(response, send)
+            del response
             try:
-                await (send_stream if response.streaming else send_whole)(response, send)
+                await sending
             finally:
-                # `response.close()` would send request_finished, whose receivers tidy up what was never opened here.
-                for close in response._resource_closers:  # noqa: SLF001 - likewise
+                for close in closers:
                     close()
         except asyncio.CancelledError:
             if not gone.happened:

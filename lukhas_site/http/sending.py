@@ -7,7 +7,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 
 from lukhas_site.http.exchange import Message, Send
-from lukhas_site.http.sse import EventStream
+from lukhas_site.http.sse import Events, EventStream
 
 
 async def send_whole(response: Any, send: Send) -> None:
@@ -18,14 +18,17 @@ async def send_whole(response: Any, send: Send) -> None:
 
 async def send_stream(response: Any, send: Send) -> None:
     """Sends a stream piece by piece, with comments while it is silent. It is closed when this ends, however it ends."""
-    events = response if isinstance(response, EventStream) else None
+    events = response.events if isinstance(response, EventStream) else None
     comments = _Comments(events, send) if events else None
+    start, pieces = _start(response), aiter(response)
+    del response  # nobody asks for it any more, and a stream may go on for long
     try:
-        await send(_start(response))
-        async with aclosing(aiter(response)) as parts:
-            async for part in parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-                del part  # none of what is sent is held while the next piece is waited for
+        await send(start)
+        del start
+        async with aclosing(pieces):
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                del piece  # none of what is sent is held while the next one is waited for
     finally:
         if comments is not None:
             comments.end()
@@ -39,7 +42,7 @@ class _Comments:
 
     __slots__ = ("_events", "_send", "_task", "_timer")
 
-    def __init__(self, events: EventStream, send: Send) -> None:
+    def __init__(self, events: Events, send: Send) -> None:
         self._events = events
         self._send = send
         self._task: asyncio.Task[None] | None = None

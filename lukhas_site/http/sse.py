@@ -19,7 +19,7 @@ class Open:
 
     def __init__(self) -> None:
         self.stopping = False
-        self.streams: set[EventStream] = set()
+        self.streams: set[Events] = set()
 
     def end(self) -> None:
         """Ends each with an error as its last event: the process ends. In the loop that they run in."""
@@ -28,51 +28,30 @@ class Open:
             stream.end()
 
 
-class EventStream(StreamingHttpResponse):
-    """An answer made of whole events, the first of which was there before the answer began.
+class Events:
+    """Whole events on their way, the first of which is there. All that is left of an answer while it is sent.
 
     Everything happens in the task that sends the answer: cancelling that task cancels the generator where it waits,
     and spans or timeouts that the generator opened stay valid.
     """
 
+    __slots__ = ("__weakref__", "_body", "_end", "_events", "_last", "_on_error", "ping_every")
+
     def __init__(
         self,
         first: bytes | None,
         events: AsyncGenerator[bytes],
-        *,
         on_error: Callable[[Exception], bytes],
-        ping_every: float | None = None,
+        ping_every: float,
     ) -> None:
-        """Use `start`. `first` is None where the generator had nothing to say."""
         self._body = self._whole(first, events)
-        super().__init__(
-            self._body,
-            content_type="text/event-stream; charset=utf-8",
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
         self._events = events
         self._on_error = on_error
-        self.ping_every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
+        self.ping_every = ping_every
         self._last = time.monotonic()
         self._end = asyncio.timeout(None)
 
-    @classmethod
-    async def start(
-        cls,
-        events: AsyncGenerator[bytes],
-        *,
-        on_error: Callable[[Exception], bytes],
-        ping_every: float | None = None,
-    ) -> Self:
-        """The stream of `events`, once the first of them is there. Raises what the generator raises until then.
-
-        A later exception becomes the event that `on_error` makes of it, and the end. `ping_every` is in seconds,
-        LUKHAS_STREAM_PING_SECONDS where none is given.
-        """
-        return cls(await anext(events, None), events, on_error=on_error, ping_every=ping_every)
-
     def __aiter__(self) -> AsyncGenerator[bytes]:
-        """The events themselves: Django's own iterator wraps them twice, and closing it leaves them open."""
         return self._body
 
     async def _whole(self, first: bytes | None, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -114,6 +93,39 @@ class EventStream(StreamingHttpResponse):
         """Closes the generator at once, begun or not, so that what feeds it is free again."""
         await self._body.aclose()
         await self._events.aclose()
+
+
+class EventStream(StreamingHttpResponse):
+    """An answer made of whole `events`, the first of which was there before the answer began."""
+
+    def __init__(self, events: Events) -> None:
+        """Use `start`."""
+        super().__init__(
+            events,
+            content_type="text/event-stream; charset=utf-8",
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+        self.events = events
+
+    @classmethod
+    async def start(
+        cls,
+        events: AsyncGenerator[bytes],
+        *,
+        on_error: Callable[[Exception], bytes],
+        ping_every: float | None = None,
+    ) -> Self:
+        """The stream of `events`, once the first of them is there. Raises what the generator raises until then.
+
+        A later exception becomes the event that `on_error` makes of it, and the end. `ping_every` is in seconds,
+        LUKHAS_STREAM_PING_SECONDS where none is given.
+        """
+        every = settings.LUKHAS_STREAM_PING_SECONDS if ping_every is None else ping_every
+        return cls(Events(await anext(events, None), events, on_error, every))
+
+    def __aiter__(self) -> AsyncGenerator[bytes]:
+        """The events themselves: Django's own iterator wraps them twice, and closing it leaves them open."""
+        return aiter(self.events)
 
 
 opened = Open()

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from django.core.handlers.asgi import ASGIRequest
+from django.urls import ResolverMatch
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
@@ -19,6 +20,7 @@ from api.backends.base import Call
 from api.catalog import Target
 from api.requests import ChatRequest, CompletionRequest, ResponseRequest
 from api.serializers.chat import parse_chat
+from lukhas_site.http.handler import ApiHandler
 from lukhas_site.http.sending import send_stream
 from lukhas_site.http.sse import EventStream
 from tests.api.commands import run
@@ -100,3 +102,37 @@ async def test_what_was_sent_is_not_held_while_the_next_piece_is_waited_for() ->
 
     await send_stream(await EventStream.start(pieces(), on_error=lambda error: b""), send)
     assert held == [0, 0, 0, 0]
+
+
+class Watched(EventStream):
+    """An answer that tells when it is gone."""
+
+    gone = False
+
+    def __del__(self) -> None:
+        type(self).gone = True
+
+
+async def test_nor_is_the_answer_with_its_headers_once_they_are_sent(refcounts_only: None) -> None:
+    gone: list[bool] = []
+
+    async def view(request: Any) -> EventStream:
+        return await Watched.start(pieces(), on_error=lambda error: b"")
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b"data: {}\n\n"
+        gone.append(Watched.gone)
+        yield b"data: {}\n\n"
+
+    async def send(message: Any) -> None:
+        """Sends nothing, and keeps nothing."""
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    handler = ApiHandler()
+    handler._lean_chain = view
+    match = ResolverMatch(view, (), {}, route="long")
+    scope = {"type": "http", "method": "POST", "path": "/long", "headers": [(b"host", b"localhost")]}
+    await handler._handle_hot(match, scope, receive, send)
+    assert gone == [True]

@@ -74,7 +74,7 @@ async def test_closing_the_stream_closes_its_source(listened: bool) -> None:
     if listened:
         assert await anext(aiter(stream)) == b"1"
 
-    await stream.aclose()
+    await stream.events.aclose()
 
     assert source.closed
 
@@ -127,7 +127,7 @@ async def pings_during(stream: EventStream, seconds: float, *, speak_every: floa
         async for _ in stream:
             await asyncio.sleep(interval)
 
-    tasks = [asyncio.create_task(stream.keep_alive(send))]
+    tasks = [asyncio.create_task(stream.events.keep_alive(send))]
     if speak_every is not None:
         tasks.append(asyncio.create_task(speak(speak_every)))
     await asyncio.sleep(seconds)
@@ -163,7 +163,7 @@ async def test_when_the_process_ends_a_stream_that_waits_says_so_and_is_over(mon
     stream = await EventStream.start(source.events, on_error=told)
     listening = asyncio.create_task(listen(stream))
     await asyncio.sleep(0)
-    assert opened.streams == {stream}
+    assert opened.streams == {stream.events}
     opened.end()
     assert await listening == [b"data: 1\n\n", told(ServerStopping())]
     assert source.closed
