@@ -4,7 +4,7 @@ was sent, for there may be many of them, and each may go on for long."""
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -46,23 +46,32 @@ def holds_prompt(one: Any) -> bool:
     return PROMPT in (one.body.decode() if isinstance(one, ASGIRequest) else str(one))
 
 
-def kept() -> list[type]:
-    """The kinds of what there is of the request, and of headers that were sent."""
-    kinds = [type(one) for one in gc.get_objects() if type(one) in REQUESTS and holds_prompt(one)]
-    return kinds + [Reservation for one in gc.get_objects() if type(one) is Reservation and one.headers]
+def held() -> list[Any]:
+    """What there is of requests like these, and of headers that were sent."""
+    objects = gc.get_objects()
+    requests = [one for one in objects if type(one) in REQUESTS and holds_prompt(one)]
+    return requests + [one for one in objects if type(one) is Reservation and one.headers]
 
 
 @pytest.fixture
-def refcounts_only() -> Iterator[None]:
-    """What is gone within this went by itself, when nobody held it any more."""
+def kept() -> Iterator[Callable[[], list[type]]]:
+    """The kinds of what there is of requests, and was not there when the test began. Within it only that is gone which
+    nobody held any more: rings of other tests are not collected meanwhile."""
     gc.collect()
     gc.disable()
-    yield
+    before = held()
+
+    def new() -> list[type]:
+        return [type(one) for one in held() if not any(one is former for former in before)]
+
+    yield new
     gc.enable()
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_one_that_has_begun_keeps_nothing_of_its_request(client: httpx.Client, refcounts_only: None, path: str) -> None:
+def test_one_that_has_begun_keeps_nothing_of_its_request(
+    client: httpx.Client, kept: Callable[[], list[type]], path: str
+) -> None:
     with client.stream("POST", f"/v1/{path}", json={**BODIES[path], "model": "big", "stream": True}) as answer:
         assert answer.status_code == 200
         assert answer.headers["x-ratelimit-limit-requests"]
@@ -71,7 +80,7 @@ def test_one_that_has_begun_keeps_nothing_of_its_request(client: httpx.Client, r
 
 
 @pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF])
-def test_nor_does_its_span(monkeypatch: pytest.MonkeyPatch, refcounts_only: None, sampler: Sampler) -> None:
+def test_nor_does_its_span(monkeypatch: pytest.MonkeyPatch, kept: Callable[[], list[type]], sampler: Sampler) -> None:
     monkeypatch.setattr(tracing, "tracer", TracerProvider(sampler=sampler).get_tracer("tests"))
     request = parse_chat({**BODIES["chat/completions"], "model": "big"})
     with tracing.inference_span(request, Call(Target(model="big", upstream="gpu", kind="echo"))) as span:
@@ -113,7 +122,7 @@ class Watched(EventStream):
         type(self).gone = True
 
 
-async def test_nor_is_the_answer_with_its_headers_once_they_are_sent(refcounts_only: None) -> None:
+async def test_nor_is_the_answer_with_its_headers_once_they_are_sent() -> None:
     gone: list[bool] = []
 
     async def view(request: Any) -> EventStream:
