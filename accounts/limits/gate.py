@@ -42,7 +42,7 @@ class Reservation:
         self._gate = gate
         self._grant: Grant | None = grant
         self.headers = headers(grant.plan, grant.used, grant.resets)
-        grant.used.clear()  # that was what they are for, and a stream may go on for long
+        grant.used.clear()  # that is what they were for, and a stream may go on for long
         grant.resets.clear()
 
     def settle(self, tokens: int, cost_micro: int = 0) -> None:
