@@ -19,6 +19,7 @@ PATH = "/v1/chat/completions"
 OURS, BARE, MOCK = "LUKHAS", "bare view", "the mock itself"
 RATES = {40: (OURS, BARE, peer.NAME), 1000: (OURS, BARE)}
 """Requests a second of the open loop, and who gets them: the peer is far from a thousand."""
+LATER = "MiB 60 s later"
 Rows = list[dict[str, Any]]
 Measured = dict[str, Rows]
 
@@ -168,6 +169,7 @@ def goals(found: Mapping[str, Rows]) -> Rows:
         *(
             (f"{name}: memory afterwards, of that before; models {row['embedded models']}", row["of before"], "<=", 1.1)
             for row in bursts
+            if LATER in row  # sooner there is nothing to judge: the process has not come to rest
         ),
         (f"memory after {memory['requests']:,} requests, of that after 5,000", memory["of the first"], "<=", 1.1),
     ]
