@@ -16,6 +16,11 @@ SETTLED_SECONDS = 25
 """By then all that a server does by itself has been done once."""
 
 
+def later(wait: int) -> str:
+    """The column of memory so many seconds after the first burst."""
+    return f"MiB {wait} s later"
+
+
 def streams(callers: int = 500, wait: int = 60, kinds: Sequence[bool] = (True, False)) -> list[dict[str, Any]]:
     """Streams of CHUNKS chunks from the mock, 20 ms between chunks, all begun at once: by a server as it comes, with
     its embedded models in memory, and by one without."""
@@ -61,7 +66,7 @@ def burst_upon_burst(callers: int, wait: int, *, models: bool) -> dict[str, Any]
         "CPU µs a chunk": round(cpu * 1e6 / (callers * CHUNKS), 1),
         "MiB before": round(before, 1),
         "MiB at most": round(most, 1),
-        f"MiB {wait} s later": round(after, 1),
+        later(wait): round(after, 1),
         "of before": round(after / before, 3),
         f"MiB {wait} s after {MORE} more": round(in_the_end, 1),
     }

@@ -19,7 +19,7 @@ PATH = "/v1/chat/completions"
 OURS, BARE, MOCK = "LUKHAS", "bare view", "the mock itself"
 RATES = {40: (OURS, BARE, peer.NAME), 1000: (OURS, BARE)}
 """Requests a second of the open loop, and who gets them: the peer is far from a thousand."""
-LATER = "MiB 60 s later"
+LATER = endurance.later(60)
 Rows = list[dict[str, Any]]
 Measured = dict[str, Rows]
 

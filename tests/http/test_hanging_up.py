@@ -15,6 +15,8 @@ from lukhas_site.http.hanging_up import CALLER, Caller, hang_up
 REQUEST = b"POST /%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
 LARGE = b"x" * 300_000
 """More than uvicorn takes in before the application asks for it."""
+FAR_TOO_MUCH = 16 * 1024 * 1024
+"""More than the buffers of sockets hold."""
 
 
 class Waiting:
@@ -77,6 +79,24 @@ def test_of_requests_that_were_sent_together_the_one_that_is_answered_ends(
     client.close()
     assert waiting.event("cancelled", "/piece-by-piece").wait(10)
     assert not waiting.event("begun", "/waits-for-its-turn").is_set()
+
+
+def test_of_requests_that_wait_for_their_turn_no_more_are_taken_in_than_buffers_hold(
+    waiting: Waiting, client: socket.socket
+) -> None:
+    client.sendall(REQUEST % (b"first", 2, b"{}"))
+    assert waiting.event("begun", "/first").wait(10)
+    client.settimeout(1)
+    with pytest.raises(TimeoutError):
+        send_without_end(client)
+
+
+def send_without_end(client: socket.socket) -> None:
+    """Sends small requests, as long as they are taken within a second, up to far too many."""
+    many = (REQUEST % (b"next", 0, b"")) * 1000
+    sent = 0
+    while sent < FAR_TOO_MUCH:
+        sent += client.send(many)
 
 
 async def test_each_request_of_a_connection_is_told_of_its_own() -> None:

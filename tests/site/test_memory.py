@@ -59,6 +59,10 @@ def test_it_is_done_once_after_every_burst_and_not_while_it_lasts(process: Proce
     assert [process.works(seconds) for seconds in worked] == [0, 0, 0, 1, 1, 1, 2]
 
 
+def test_a_burst_of_a_second_that_falls_into_two_looks_is_one(process: Process) -> None:
+    assert [process.works(seconds) for seconds in (0.15, 0.55, 0.55, 0.15)] == [0, 0, 0, 1]
+
+
 def test_garbage_is_gone_and_nothing_waits_to_be_counted(process: Process) -> None:
     garbage = weakref.ref(Ring())
     process.works(A_LOT)
